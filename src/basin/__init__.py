@@ -1,0 +1,6 @@
+"""basin: image-classification training experiments in one loop, where every method composes."""
+
+__version__ = "0.1.0"
+
+NUMERICS = 1
+"""Raised by every CHANGELOG entry tagged [numbers]; part of a run's identity."""

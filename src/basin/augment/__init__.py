@@ -1,0 +1,1 @@
+"""Augmentations of a minibatch, on its device, from counter-based draws."""

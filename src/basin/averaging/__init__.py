@@ -1,0 +1,1 @@
+"""Averages and ensembles of iterates, one a file."""

@@ -1,0 +1,1 @@
+"""The four seams and the pieces that every part shares. Imports torch only."""

@@ -1,0 +1,57 @@
+"""Epochs, steps and images: the one place that converts between them."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+Duration = float | int | str
+"""A number of epochs, or `500 steps`, `10000 images`, `30 epochs`."""
+
+DURATION = re.compile(r"\s*(\d+(?:\.\d+)?(?:e\d+)?)\s+(epoch|step|image)s?\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """An epoch is one pass over the examples that a pass draws (less a dropped partial batch)."""
+
+    examples: int  # drawn in one pass
+    batch_size: int  # global
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Minibatches in a pass; the last may be smaller."""
+        return math.ceil(self.examples / self.batch_size)
+
+    def epochs(self, duration: Duration) -> float:
+        """Length of a duration in epochs. Raises ValueError where it is not one."""
+        if isinstance(duration, (int, float)) and not isinstance(duration, bool):
+            return float(duration)
+        match = DURATION.fullmatch(str(duration))
+        if match is None:
+            raise ValueError(
+                f"{duration!r} is not a duration: give a number of epochs, or a string such as"
+                " '500 steps' or '10000 images'"
+            )
+        number, unit = float(match[1]), match[2].lower()
+        if unit == "epoch":
+            return number
+        if unit == "image":
+            return number / self.examples
+        passes, rest = divmod(number, self.steps_per_epoch)
+        return passes + rest * self.batch_size / self.examples
+
+    def drawn(self, epochs: float) -> int:
+        """Examples drawn in that many epochs."""
+        return round(epochs * self.examples)
+
+
+def check_duration(name: str, duration: Duration) -> None:
+    """Raise ValueError, naming the field, where a duration is malformed or negative."""
+    try:
+        length = Clock(1, 1).epochs(duration)
+    except ValueError as error:
+        raise ValueError(f"{name}={error}") from None
+    if not (math.isfinite(length) and length >= 0):
+        raise ValueError(f"{name}={duration} is not a length of time: give 0 or more epochs")

@@ -1,0 +1,44 @@
+"""From uint8 pixels to the normalised floats of a model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class Normalise:
+    """(x / 255 - mean) / std, computed as x scale + shift; mean and std (C,) of pixels in [0, 1].
+
+    Arithmetic is float32 (float64 where that is asked for) and rounded once to a shorter dtype.
+    """
+
+    def __init__(
+        self, mean: Tensor, std: Tensor, *, width: int, dtype: torch.dtype, channels_last: bool
+    ) -> None:
+        self._dtype = dtype
+        self._work = torch.promote_types(dtype, torch.float32)
+        self._width, self._channels_last = width, channels_last
+        scale, shift = 1 / (255 * std.double()), -mean.double() / std.double()
+        if channels_last:  # rows of W C numbers: the broadcast dimension is long enough for SIMD
+            self._scale, self._shift = (v.to(self._work).repeat(width) for v in (scale, shift))
+        else:
+            self._scale, self._shift = (v.to(self._work)[:, None, None] for v in (scale, shift))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) uint8 -> floats, channels_last or contiguous."""
+        if not self._channels_last:
+            plain = images.to(self._work, copy=True, memory_format=torch.contiguous_format)
+            return plain.mul_(self._scale).add_(self._shift).to(self._dtype)
+        size, channels, height, width = images.shape
+        last = images.permute(0, 2, 3, 1).contiguous()
+        rows = last.view(size * height, width * channels).to(self._work, copy=True)
+        rows.mul_(self._scale).add_(self._shift)
+        return rows.to(self._dtype).view(size, height, width, channels).permute(0, 3, 1, 2)
+
+
+def normalise(
+    images: Tensor, mean: Tensor, std: Tensor, *, dtype: torch.dtype, channels_last: bool
+) -> Tensor:
+    """`Normalise` for one call; a loop keeps the object, which saves six small kernels a call."""
+    width = images.shape[3]
+    return Normalise(mean, std, width=width, dtype=dtype, channels_last=channels_last)(images)

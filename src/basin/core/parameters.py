@@ -1,0 +1,90 @@
+"""Lists of tensors: decay groups, momentum buffers, foreach arithmetic over what has a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from basin.core.protocols import Optimizer, Parameters
+
+DECAY = ("all", "no_bias", "weights_only")
+MOMENTUM_KEYS = ("momentum_buffer", "exp_avg", "velocity")
+"""Names under which an optimizer's per-parameter state holds a momentum (first moment)."""
+
+
+def decays(name: str, parameter: Tensor, decay: str) -> bool:
+    """Whether weight decay acts: on `all`, on all but `*.bias`, or on tensors with ndim > 1."""
+    if decay not in DECAY:
+        raise ValueError(f"decay={decay!r} is not one of {', '.join(DECAY)}")
+    if decay == "all":
+        return True
+    return parameter.ndim > 1 if decay == "weights_only" else not name.endswith("bias")
+
+
+def parameter_groups(model: nn.Module, decay: str) -> Parameters:
+    """One group of decayed parameters and, where some are spared, one with weight_decay 0."""
+    decayed: list[Tensor] = []
+    spared: list[Tensor] = []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            (decayed if decays(name, parameter, decay) else spared).append(parameter)
+    groups: Parameters = [{"params": decayed}] if decayed else []
+    return groups + ([{"params": spared, "weight_decay": 0.0}] if spared else [])
+
+
+def group_parameters(optimizer: Optimizer) -> list[Tensor]:
+    """Every parameter of every group, in order."""
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def gradients(parameters: Sequence[Tensor]) -> list[Tensor]:
+    """The gradients there are; a parameter that took no part has none."""
+    return [p.grad for p in parameters if p.grad is not None]
+
+
+def norm(tensors: Sequence[Tensor]) -> Tensor:
+    """Euclidean norm over all tensors jointly, 0-d, on their device."""
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(tensors))))
+
+
+def dot(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
+    """Inner product over all tensors jointly, 0-d, on their device."""
+    return torch.stack([p.sum() for p in torch._foreach_mul(list(left), list(right))]).sum()
+
+
+def fused(groups: Parameters) -> bool:
+    """Whether torch's fused update kernels serve these parameters."""
+    parameters = [p for group in groups for p in group["params"]]
+    return all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in parameters)
+
+
+def innermost(optimizer: Any) -> Any:
+    """The optimizer at the core of any nest of wrappers; a wrapper owns it as `base`."""
+    while isinstance(optimizer, Wrapping):
+        optimizer = optimizer.base
+    return optimizer
+
+
+class Wrapping:
+    """Marks an optimizer that owns a base optimizer."""
+
+    base: Any
+
+
+def momentum_buffers(optimizer: Any) -> Iterator[Tensor]:
+    """Every momentum of the innermost optimizer; none before its first step."""
+    for state in innermost(optimizer).state.values():
+        for key in MOMENTUM_KEYS:
+            if isinstance(state.get(key), Tensor):
+                yield state[key]
+
+
+@torch.no_grad()
+def reset_momentum_(optimizer: Any) -> None:
+    """Set every momentum to zero."""
+    buffers = list(momentum_buffers(optimizer))
+    if buffers:
+        torch._foreach_zero_(buffers)

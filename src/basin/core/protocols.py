@@ -1,0 +1,242 @@
+"""The four seams: Optimizer, Schedule, Averager, Stage; and the closure that the loop hands out.
+
+Shape legend of the project: B batch, C channels, H W pixels, K classes, M members, P parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+Parameters = list[dict[str, Any]]
+"""Parameter groups as torch.optim has them: every field of a group can be scheduled."""
+
+Batches = Callable[[bool, int | None], Iterator[Tensor]]
+"""`batches(augmented, limit)`: up to `limit` training images (B, C, H, W) for BN re-estimation."""
+
+
+class StepSkipped(Exception):
+    """fp16 gradients overflowed: the scale is lowered; whoever moved weights restores them."""
+
+
+class Closure(Protocol):
+    """The minibatch objective, as every optimizer sees it (architecture, section 1).
+
+    Until `resample`, every call sees the same images and draws the same dropout and gates.
+    """
+
+    model: nn.Module
+    losses: Tensor  # (B,) of the latest call
+
+    @property
+    def size(self) -> int:
+        """Examples in this minibatch or chunk, on this rank."""
+        ...
+
+    def __call__(
+        self,
+        *,
+        track_stats: bool = True,
+        backward: bool = True,
+        sync: bool = True,
+        coupled_gates: bool = False,
+    ) -> Tensor:
+        """Mean loss (0-d, on the device); with `backward`, the true gradient in every `p.grad`.
+
+        track_stats: the BN running statistics move; batch statistics normalise either way.
+        sync: average the gradient over ranks.
+        coupled_gates: Shake-Shake and ShakeDrop use their forward coefficients in backward.
+        Raises StepSkipped where fp16 gradients overflow.
+        """
+        ...
+
+    def resample(self, size: int | None = None, keep: int = 0, stream: int = 0) -> None:
+        """The next minibatch of a data order, beginning with the last `keep` examples of this."""
+        ...
+
+    def chunks(self, size: int) -> Iterator[Closure]:
+        """This minibatch in pieces of `size` examples (the last may be smaller), each a closure."""
+        ...
+
+    def evaluate(
+        self,
+        model: nn.Module,
+        *,
+        track_stats: bool = True,
+        backward: bool = True,
+        sync: bool = True,
+        coupled_gates: bool = False,
+    ) -> Tensor:
+        """`__call__` for another module on the same augmented minibatch."""
+        ...
+
+
+class Optimizer(Protocol):
+    """Seam 1. Every torch.optim.Optimizer satisfies it as it is.
+
+    A factory is called with the parameter groups; one that names `model` among its arguments
+    gets the network too (an optimizer that owns replicas or levels of it; docs/adr/0001).
+    """
+
+    param_groups: Parameters
+
+    def step(self, closure: Any) -> Any:
+        """One update of the weights; returns the loss at the weights before it."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resumed optimizer needs, as tensors and plain values."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The inverse of `state_dict`."""
+        ...
+
+
+class Schedule(Protocol):
+    """Seam 2. Factor, dimensionless, of the value that a param-group field had when built."""
+
+    def __call__(self, t: float) -> float:
+        """Factor at t epochs already completed."""
+        ...
+
+    def observe(self, state: TrainState) -> None:
+        """Look at the state after an update (feedback schedules only)."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a feedback schedule has learnt; empty for a pure one."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The inverse of `state_dict`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Weights that an averager hands back for the loop to write into the live model."""
+
+    weights: Sequence[Tensor]  # in the order of model.parameters()
+    buffers: Sequence[Tensor] | None  # in the order of model.buffers(); None keeps the live ones
+    reset_momentum: bool
+
+
+class Averager(Protocol):
+    """Seam 3. Another answer to "which weights are evaluated"."""
+
+    def observe(self, state: TrainState) -> None:
+        """Look at the state after an update."""
+        ...
+
+    def predictors(self, batches: Batches) -> Iterator[tuple[str, nn.Module]]:
+        """(name, module) of each solution there is; modules give logits (B, K) in eval mode."""
+        ...
+
+    def restart(self, state: TrainState, batches: Batches) -> Solution | None:
+        """A solution for the live weights, once; None to leave them."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resumed averager needs, as tensors and plain values."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The inverse of `state_dict`."""
+        ...
+
+
+Transfer = Callable[[nn.Module], nn.Module]
+"""Seam 4's own part: what a stage does to the model that the previous one leaves."""
+
+
+@dataclass
+class Stage:
+    """Seam 4. One call of `fit`: its length and how many epochs went before it."""
+
+    epochs: float  # length
+    start: float  # epochs completed before it
+    whole_run: bool  # the clock of its schedules: t of the whole run, or of this stage
+
+
+class Examples(Protocol):
+    """One part of a data set."""
+
+    labels: Tensor  # (N,) int64
+
+    def __len__(self) -> int:
+        """Number of examples, N."""
+        ...
+
+    def fetch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) uint8, channels_last, and labels (B,) int64, on their device."""
+        ...
+
+    def to(self, device: Any) -> Examples:
+        """The same examples on a device."""
+        ...
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Parts of one data set and what a model and a record need to know of it."""
+
+    train: Examples
+    validation: Examples | None
+    test: Examples
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]  # C, H, W
+    mean: tuple[float, ...]  # per channel, of pixels in [0, 1]
+    std: tuple[float, ...]
+
+
+class Draws(Protocol):
+    """Random numbers of a minibatch, each a pure function of (seed, example, name, index)."""
+
+    def uniform(self, name: str, num: int = 1) -> Tensor:
+        """(B, num) float32 in [0, 1)."""
+        ...
+
+    def integers(self, name: str, high: int, num: int = 1) -> Tensor:
+        """(B, num) int64 in [0, high)."""
+        ...
+
+
+class Augmentation(Protocol):
+    """One step of the augmentation of a minibatch, on the device."""
+
+    def __call__(self, images: Tensor, targets: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) uint8 and targets (B,) int64 or (B, K) float, changed."""
+        ...
+
+
+Objective = Callable[[Tensor, Tensor], Tensor]
+"""(logits (B, K), targets (B,) or (B, K)) -> losses (B,)."""
+
+
+@dataclass
+class Counters:
+    """What was spent. `step` is the loop's; the rest is written by the closure and `batches`."""
+
+    step: int = 0  # updates, skipped ones included
+    skipped: int = 0  # updates that fp16 overflow threw away
+    batches: int = 0  # minibatches drawn
+    examples: int = 0  # examples through forward and backward
+    forward_only: int = 0  # examples through forward alone, BN re-estimation included
+
+
+@dataclass
+class TrainState:
+    """What changes during a run, and nothing else."""
+
+    model: nn.Module
+    optimizer: Optimizer
+    schedules: Mapping[str, Schedule]  # by param-group field
+    averagers: Mapping[str, Averager]  # by name
+    stage: Stage
+    counters: Counters = field(default_factory=Counters)
+    t: float = 0.0  # epochs completed in this stage, of data order 0
+    reported: float = 0.0  # t of the last evaluation

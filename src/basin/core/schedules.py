@@ -1,0 +1,48 @@
+"""What pure schedules share: they have no state, and they move every step or once an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import floor
+from typing import Any
+
+from basin.core.protocols import TrainState
+
+PER = ("step", "epoch")
+
+
+class Stateless:
+    """A schedule that is a function of t alone: nothing to look at, nothing to save."""
+
+    def observe(self, state: TrainState) -> None:
+        """Nothing to look at."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Empty: t is all there is."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Nothing to restore."""
+
+
+def elapsed(t: float, per: str) -> float:
+    """t as a schedule sees it: continuous `per` step, whole epochs completed `per` epoch."""
+    return float(floor(t)) if per == "epoch" else t
+
+
+def check_choice(name: str, value: str, allowed: Sequence[str]) -> None:
+    """Raise ValueError where a switch has a position that it lacks."""
+    if value not in allowed:
+        raise ValueError(f"{name}={value!r} is not one of {', '.join(allowed)}")
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raise ValueError where a number is not in [low, high]; NaN never is."""
+    if not low <= value <= high:
+        raise ValueError(f"{name}={value} is not in [{low}, {high}]")
+
+
+def check_length(name: str, epochs: float) -> None:
+    """Raise ValueError where a length is not a finite number of epochs above 0."""
+    if not 0 < epochs < float("inf"):
+        raise ValueError(f"{name}={epochs} is not a length: give a finite number of epochs above 0")

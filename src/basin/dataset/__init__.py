@@ -1,0 +1,1 @@
+"""Data sets: factories that return a core.protocols.Dataset."""

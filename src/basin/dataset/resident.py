@@ -1,0 +1,46 @@
+"""Examples that live on one device as uint8."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Resident:
+    """Images (N, C, H, W) uint8, stored as N H W C, and labels (N,) int64, in one memory."""
+
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        if images.dtype != torch.uint8 or images.ndim != 4:
+            raise ValueError(
+                f"images are {images.dtype} {tuple(images.shape)}; they must be uint8 (N, C, H, W)"
+            )
+        if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
+            raise ValueError(
+                f"labels are {labels.dtype} {tuple(labels.shape)}; they must be int64, one for each"
+                f" of the {len(images)} images"
+            )
+        self._rows = images.permute(0, 2, 3, 1).contiguous()  # (N, H, W, C)
+        self.labels = labels
+
+    @property
+    def images(self) -> Tensor:
+        """All images (N, C, H, W), channels_last."""
+        return self._rows.permute(0, 3, 1, 2)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def fetch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) uint8, channels_last, and labels (B,), of rows on this device."""
+        images = self._rows.index_select(0, indices).permute(0, 3, 1, 2)
+        return images, self.labels.index_select(0, indices)
+
+    def to(self, device: Any) -> Resident:
+        """The same examples on a device."""
+        return Resident(self.images.to(device), self.labels.to(device))
+
+    def subset(self, indices: Tensor) -> Resident:
+        """The examples of those rows, in that order."""
+        return Resident(*self.fetch(indices))

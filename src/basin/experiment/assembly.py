@@ -1,0 +1,112 @@
+"""The objects of a run on its device: data, model, and the parts of each stage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from basin.core.images import Normalise
+from basin.core.order import Order
+from basin.core.protocols import Counters, Stage, TrainState
+from basin.core.random import derive
+from basin.experiment import build
+from basin.experiment.check import Plan
+from basin.experiment.settings import Settings, seeds
+from basin.training.closure import Execution, MinibatchClosure
+from basin.training.dynamics import Dynamics
+from basin.training.input import Input
+from basin.training.precision import Precision
+from basin.training.reporting import Evaluator
+from basin.training.scheduling import Scheduling
+from basin.training.snapshot import Parts
+from basin.training.tally import Tally
+
+
+class Assembly:
+    """Reads the data set of a checked run and builds what `fit` needs."""
+
+    def __init__(
+        self, settings: Settings, plan: Plan, *, device: torch.device, precision: Precision
+    ) -> None:
+        self._settings, self._plan = settings, plan
+        self._device, self._precision = device, precision
+        self._channels_last = build.channels_last(settings)
+        loaded = plan.dataset.load()
+        validation = loaded.validation
+        self.dataset = replace(
+            loaded,
+            train=loaded.train.to(device),
+            validation=None if validation is None else validation.to(device),
+            test=loaded.test.to(device),
+        )
+        self._prepare = Normalise(
+            torch.tensor(loaded.mean, device=device),
+            torch.tensor(loaded.std, device=device),
+            width=loaded.shape[2],
+            dtype=precision.parameters,
+            channels_last=self._channels_last,
+        )
+        self._counters = Counters()
+
+    def model(self) -> nn.Module:
+        """The network, initialised on the CPU so that every device begins with the same weights."""
+        torch.manual_seed(derive(seeds(self._settings)["seed_init"], "weights"))
+        return self.place(
+            build.model(
+                self._settings,
+                num_classes=len(self.dataset.classes),
+                in_channels=self.dataset.shape[0],
+            )
+        )
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """A model on the run's device, in its dtype and memory format."""
+        model = model.to(device=self._device, dtype=self._precision.parameters)
+        return model.to(memory_format=torch.channels_last) if self._channels_last else model
+
+    def evaluator(self) -> Evaluator:
+        """Over the validation part, where there is one, and the test part."""
+        parts = {"test": self.dataset.test}
+        if self.dataset.validation is not None:
+            parts = {"validation": self.dataset.validation, **parts}
+        batch_size = self._settings["runtime"]["evaluation_batch"]
+        return Evaluator(parts, self._prepare, self._precision, batch_size)
+
+    def parts(self, settings: Settings, index: int, stage: Stage, model: nn.Module) -> Parts:
+        """Everything of one stage that has a state; `settings` are the stage's."""
+        numbers = {name: derive(seed, name, index) for name, seed in seeds(settings).items()}
+        optimizer, averagers, schedules = build.method(settings, model, self._plan.clock)
+        data = Input(
+            self.dataset.train,
+            Order(
+                num=len(self.dataset.train),
+                drawn=self._plan.clock.examples,
+                seed=numbers["seed_order"],
+                device=self._device,
+            ),
+            batch_size=settings["batch_size"],
+            augmentations=build.augmentations(settings),
+            prepare=self._prepare,
+            seed=numbers["seed_augment"],
+            counters=self._counters,
+        )
+        closure = MinibatchClosure(
+            model,
+            build.objective(settings),
+            data,
+            execution=Execution(
+                self._precision,
+                settings["micro_batch"],
+                settings["bn_update"],
+                numbers["seed_noise"],
+            ),
+            counters=self._counters,
+            tally=Tally(self._device),
+            compile=settings["runtime"]["compile"],
+        )
+        state = TrainState(model, optimizer, schedules, averagers, stage, self._counters)
+        dynamics = Dynamics(model, per_tensor=settings["metrics"]["per_tensor"])
+        scheduling = Scheduling(schedules, optimizer)
+        return Parts(state, closure, self._precision, dynamics, scheduling)

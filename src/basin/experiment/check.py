@@ -1,0 +1,115 @@
+"""Everything that can be wrong with a run is found here, before a file is written or fetched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from basin.core.clock import Clock, check_duration
+from basin.core.parameters import DECAY
+from basin.experiment import build
+from basin.experiment.settings import Settings, seeds
+from basin.training.closure import BN_UPDATES
+from basin.training.precision import PRECISIONS
+from basin.training.scheduling import Scheduling
+
+CHOICES = {"precision": PRECISIONS, "decay": DECAY, "bn_update": BN_UPDATES}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is known of a run before its data are read."""
+
+    dataset: Any
+    clock: Clock
+    epochs: dict[str, float]  # by stage
+    parameters: int
+    flops: int  # of one forward pass of one example, 2 a multiply-add
+
+
+def check(settings: Settings, stages: dict[str, Settings]) -> Plan:
+    """Build the run on the meta device. Raises ValueError naming the first bad argument."""
+    _fields(settings)
+    for stage in (settings, *stages.values()):
+        build.check_targets({k: v for k, v in stage.items() if isinstance(v, dict)})
+    dataset = build.dataset(settings, seeds(settings)["seed_subset"])
+    clock = clock_of(settings, dataset.num_train)
+    with torch.device("meta"):
+        network = build.model(
+            settings,
+            num_classes=dataset.facts.num_classes,
+            in_channels=dataset.facts.shape[0],
+        )
+        build.augmentations(settings)
+        build.objective(settings)
+        for stage in stages.values():
+            _stage(stage, network, clock)
+    return Plan(
+        dataset=dataset,
+        clock=clock,
+        epochs={name: clock.epochs(stage["epochs"]) for name, stage in stages.items()},
+        parameters=sum(p.numel() for p in network.parameters() if p.requires_grad),
+        flops=flops_of(network, dataset.facts.shape),
+    )
+
+
+def clock_of(settings: Settings, num_train: int) -> Clock:
+    """The clock of a training set; ValueError where the batch does not fit it."""
+    batch_size, micro_batch = settings["batch_size"], settings["micro_batch"]
+    if not 1 <= batch_size <= num_train:
+        raise ValueError(
+            f"batch_size={batch_size} is not between 1 and the {num_train} training images"
+        )
+    if micro_batch is not None and not 1 <= micro_batch <= batch_size:
+        raise ValueError(f"micro_batch={micro_batch} is not between 1 and batch_size={batch_size}")
+    drawn = num_train // batch_size * batch_size if settings["drop_last"] else num_train
+    return Clock(drawn, batch_size)
+
+
+def flops_of(network: torch.nn.Module, shape: tuple[int, int, int]) -> int:
+    """FLOPs of a forward pass of one example, by torch's counter, on the meta device."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.eval()(torch.empty(1, *shape, device="meta"))
+    return counter.get_total_flops()
+
+
+def _fields(settings: Settings) -> None:
+    for name, allowed in CHOICES.items():
+        if settings[name] not in allowed:
+            raise ValueError(f"{name}={settings[name]!r} is not one of {', '.join(allowed)}")
+    for name in ("lr", "weight_decay"):
+        if settings[name] is not None and not settings[name] >= 0:
+            raise ValueError(f"{name}={settings[name]} is negative; give 0 or more")
+    _lengths_and_counts(settings)
+
+
+def _lengths_and_counts(settings: Settings) -> None:
+    runtime = settings["runtime"]
+    for name, value in (
+        ("evaluate_every", settings["evaluate_every"]),
+        ("runtime.checkpoint_every", runtime["checkpoint_every"]),
+    ):
+        check_duration(name, value)
+        if Clock(1, 1).epochs(value) <= 0:
+            raise ValueError(f"{name}={value} is not above 0")
+    for name, count in (
+        ("runtime.evaluation_batch", runtime["evaluation_batch"]),
+        ("runtime.threads", runtime["threads"]),
+    ):
+        if count is not None and count < 1:
+            raise ValueError(f"{name}={count} is less than 1")
+
+
+def _stage(stage: Settings, network: torch.nn.Module, clock: Clock) -> None:
+    own = stage["stage"]
+    for name, allowed in (("optimizer_state", ("fresh", "keep")), ("clock", ("stage", "run"))):
+        if own[name] not in allowed:
+            raise ValueError(f"stages: {name}={own[name]!r} is not one of {', '.join(allowed)}")
+    if clock.epochs(stage["epochs"]) <= 0:
+        raise ValueError(f"epochs={stage['epochs']} is not above 0: there would be no training")
+    optimizer, _, schedules = build.method(stage, network, clock)
+    Scheduling(schedules, optimizer)

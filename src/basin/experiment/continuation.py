@@ -1,0 +1,75 @@
+"""What a run continues from, and what its checkpoints say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from basin.experiment.environment import choices
+from basin.experiment.identity import differences, essential
+from basin.experiment.job import Job, Output, tell
+from basin.training.checkpoint import CheckpointError
+
+
+class Continuation:
+    """The checkpoint of a run, or its absence.
+
+    exact: whether every process so far made the same choices of device, threads, precision,
+    compilation and versions, so that the run is bitwise one that was never stopped.
+    """
+
+    def __init__(self, job: Job, output: Output) -> None:
+        self._job, self.content = job, output.checkpoints.load()
+        self.precision = job.precision
+        if self.content is not None:
+            self._refuse_foreign(self.content)
+            self.precision = self.content["choices"]["precision"]  # not measured or chosen again
+        self._choices = choices(job.device, self.precision, job.settings)
+        earlier = self._choices if self.content is None else self.content["choices"]
+        now = self._choices
+        differing = [f"{k} {v} -> {now.get(k)}" for k, v in earlier.items() if v != now.get(k)]
+        self.exact = not differing and (self.content is None or self.content["exact"])
+        output.lines.rewind(0 if self.content is None else self.content["position"])
+        if self.content is not None:
+            note = f"continuing at epoch {self.content['epoch']:.3f}"
+            if differing:
+                note += f"; no longer bitwise the undisturbed run: {', '.join(differing)}"
+            tell(note)
+
+    def is_behind(self, index: int) -> bool:
+        """Whether a stage was finished before."""
+        return self.content is not None and index < self.content["stage"]
+
+    def of(self, index: int) -> dict[str, Any] | None:
+        """The checkpoint, where it lies inside a stage."""
+        inside = self.content is not None and self.content["stage"] == index
+        return self.content if inside else None
+
+    def header(self, index: int, position: Callable[[], int], epoch: float) -> dict[str, Any]:
+        """What a checkpoint says of its run."""
+        return {
+            "identity": self._job.identities[index],
+            "stage": index,
+            "settings": essential(list(self._job.stages.values())[index]),
+            "choices": self._choices,
+            "exact": self.exact,
+            "position": position(),
+            "epoch": epoch,
+        }
+
+    def _refuse_foreign(self, content: dict[str, Any]) -> None:
+        """Raise CheckpointError, with the differing keys, where a checkpoint is another run's."""
+        index = content["stage"]
+        ours = self._job.identities
+        if index < len(ours) and content["identity"] == ours[index]:
+            return
+        own = list(self._job.stages.values())[min(index, len(ours) - 1)]
+        lines = differences(content["settings"], essential(own)) or [
+            "an earlier stage, or NUMERICS"
+        ]
+        raise CheckpointError(
+            f"the checkpoint in {self._job.folder.path} is of another configuration"
+            f" ({content['identity']}, not {ours[min(index, len(ours) - 1)]}); it differs in:\n  "
+            + "\n  ".join(lines)
+            + "\nMove it back to its own folder, or use rerun=true to train anew."
+        )

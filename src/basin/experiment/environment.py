@@ -1,0 +1,90 @@
+"""Where a run's numbers come from: commit, versions, hardware. Never a user, host or path."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+import basin
+from basin.experiment.devices import device_name
+
+PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "torchmetrics", "safetensors")
+VARIABLES = (
+    "CUBLAS_WORKSPACE_CONFIG",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NVIDIA_TF32_OVERRIDE",
+    "PYTORCH_CUDA_ALLOC_CONF",
+    "TORCH_CUDNN_V8_API_DISABLED",
+)
+"""The only environment variables that are recorded."""
+
+
+def choices(device: torch.device, precision: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """What must be the same for a continued run to be bitwise the run that was not stopped."""
+    return {
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "precision": precision,
+        "compile": settings["runtime"]["compile"],
+        "torch": str(torch.__version__),
+        "basin": basin.__version__,
+    }
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Commit, hash of the uncommitted changes, versions, hardware, listed variables."""
+    commit, diff = code()
+    return {
+        "commit": commit,
+        "diff_sha256": hashlib.sha256(diff.encode()).hexdigest() if diff else None,
+        "basin": basin.__version__,
+        "numerics": basin.NUMERICS,
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "cuda": torch.version.cuda if device.type == "cuda" else None,
+        "device": device_name(device),
+        "cores": psutil.cpu_count(logical=False),
+        "threads": torch.get_num_threads(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "system": f"{platform.system()} {platform.machine()}",
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+
+
+def code() -> tuple[str | None, str]:
+    """Commit and uncommitted changes of this checkout; (None, "") where it is not one."""
+    root = Path(basin.__file__).parents[2]
+    commit = _git(root, "rev-parse", "HEAD")
+    changes = _git(root, "diff", "HEAD", "--", "src", "configs", "train.py") if commit else None
+    return commit, changes or ""
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    if not (root / ".git").exists():
+        return None
+    try:
+        result = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """Most memory that this process held on the device (CPU: resident, with its libraries)."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    import resource
+
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,76 @@
+"""The stages of one run in turn, each from its checkpoint where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from basin.core.protocols import Optimizer, Stage
+from basin.experiment import build
+from basin.experiment.assembly import Assembly
+from basin.experiment.continuation import Continuation
+from basin.experiment.job import Job, Output
+from basin.training.bookkeeping import Bookkeeping, Intervals
+from basin.training.loop import fit
+from basin.training.precision import Precision
+from basin.training.reporting import Evaluator
+from basin.training.snapshot import Parts, load_optimizer, restore
+
+
+@dataclass
+class Outcome:
+    """What training leaves for the record."""
+
+    parts: Parts
+    evaluator: Evaluator
+    seconds: float
+
+
+def execute(job: Job, output: Output, before: Continuation) -> Outcome:
+    """Train every stage that is not behind us."""
+    assembly = Assembly(
+        job.settings,
+        job.plan,
+        device=job.device,
+        precision=Precision(before.precision, job.device),
+    )
+    model, evaluator = assembly.model(), assembly.evaluator()
+    optimizer: Optimizer | None = None
+    seconds = start = 0.0
+    for index, (name, settings) in enumerate(job.stages.items()):
+        transfer = build.transfer(settings)
+        if transfer is not None:
+            model = assembly.place(transfer(model))
+        length, own = job.plan.epochs[name], settings["stage"]
+        if not before.is_behind(index):
+            parts = assembly.parts(
+                settings, index, Stage(length, start, own["clock"] == "run"), model
+            )
+            content = before.of(index)
+            if content is not None:
+                restore(parts, content)
+                evaluator.best, seconds = content["best"], content["seconds"]
+            elif optimizer is not None and own["optimizer_state"] == "keep":
+                load_optimizer(parts.state.optimizer, optimizer.state_dict(), fields=False)
+            around = Bookkeeping(
+                parts,
+                evaluator,
+                intervals=_intervals(job),
+                checkpoints=output.checkpoints,
+                log=output,
+                interrupted=job.interrupted,
+                header=partial(before.header, index, output.lines.position),
+            )
+            around.meter.seconds = seconds
+            fit(parts.state, parts.closure, around)
+            seconds, optimizer = around.meter.seconds, parts.state.optimizer
+        start += length
+    return Outcome(parts, evaluator, seconds)
+
+
+def _intervals(job: Job) -> Intervals:
+    clock, settings = job.plan.clock, job.settings
+    return Intervals(
+        evaluate=clock.epochs(settings["evaluate_every"]),
+        checkpoint=clock.epochs(settings["runtime"]["checkpoint_every"]),
+    )

@@ -1,0 +1,69 @@
+"""A checked run, and where its lines go."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from basin.experiment.check import Plan
+from basin.experiment.folder import RunFolder
+from basin.experiment.settings import Settings
+from basin.launch.status import Status
+from basin.logger.jsonl import JsonLines
+from basin.training.checkpoint import Checkpoints
+
+
+def tell(text: str) -> None:
+    """A sentence for the user, whatever loggers there are."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is run, and on what."""
+
+    settings: Settings
+    stages: dict[str, Settings]
+    identities: list[str]
+    plan: Plan
+    folder: RunFolder
+    device: torch.device
+    precision: str
+    interrupted: Callable[[], bool]
+
+    @property
+    def epochs(self) -> float:
+        """Length of all stages."""
+        return sum(self.plan.epochs.values())
+
+
+@dataclass(frozen=True)
+class Output:
+    """Everything that a run writes to while it trains."""
+
+    lines: JsonLines
+    loggers: list[Any]  # `lines` among them
+    status: Status
+    checkpoints: Checkpoints
+    epochs: float
+
+    def epoch(self, line: dict[str, Any]) -> None:
+        """An evaluation, to every logger and to status.json."""
+        for logger in self.loggers:
+            logger.epoch(line)
+        self.status.write("running", epoch=line["t"], epochs=self.epochs)
+
+    def progress(self, line: dict[str, Any]) -> None:
+        """A log point, to every logger and to status.json."""
+        for logger in self.loggers:
+            logger.progress(line)
+        self.status.write("running", epoch=line["t"], epochs=self.epochs)
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """The last call."""
+        for logger in self.loggers:
+            logger.finish(summary)

@@ -1,0 +1,147 @@
+"""One run, top to bottom: check, find or create its folder, train every stage, write its record."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from basin.core.files import remove_partial
+from basin.experiment import build, devices
+from basin.experiment.check import check
+from basin.experiment.continuation import Continuation
+from basin.experiment.environment import code, environment
+from basin.experiment.execute import execute
+from basin.experiment.folder import RunFolder
+from basin.experiment.identity import essential, identities
+from basin.experiment.job import Job, Output, tell
+from basin.experiment.schema import check_fields
+from basin.experiment.settings import run_settings, stage_settings
+from basin.experiment.summary import finish, headline, present
+from basin.launch.lock import RunLock
+from basin.launch.signals import Interrupt
+from basin.launch.status import Status
+from basin.logger.jsonl import JsonLines
+from basin.training.bookkeeping import Interrupted
+from basin.training.checkpoint import Checkpoints
+from basin.training.precision import resolve, set_flags
+
+
+class Stopped(Exception):
+    """The run was asked to stop; `code` is the exit code of the process."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def run(cfg: DictConfig) -> float:
+    """Train what a configuration says, or continue it, or report it where it is finished.
+
+    Returns the error (per cent) that sweeps read: of the validation part at the last epoch, or of
+    the test part where there is no split. Raises ValueError for anything wrong with the input.
+    """
+    check_fields(cfg)
+    settings, stages = run_settings(cfg), stage_settings(cfg)
+    plan = check(settings, stages)
+    device = devices.pick(settings["device"])
+    precision = resolve(settings["precision"], device)
+    names = identities(stages)
+    groups = HydraConfig.get().runtime.choices
+    name = f"{groups['model']}_{groups['dataset']}_{names[-1]}-s{settings['seed']}"
+    folder = RunFolder(settings["results"], name)
+    folder.create()
+    with RunLock(folder.path, tell) as lock, Interrupt() as interrupt:
+        remove_partial(folder.path)
+        record = None if settings["rerun"] else folder.record()
+        if record is not None:
+            tell(_finished_before(record))
+        else:
+            job = Job(
+                settings=settings,
+                stages=stages,
+                identities=names,
+                plan=plan,
+                folder=folder,
+                device=device,
+                precision=precision,
+                interrupted=lambda: interrupt.requested or lock.lost,
+            )
+            try:
+                record = _train(job)
+            except Interrupted:
+                raise Stopped(interrupt.resignal() if interrupt.requested else 1) from None
+        print(present(record, folder.path, groups))
+    return headline(record)
+
+
+def _train(job: Job) -> dict[str, Any]:
+    """Everything between an empty or unfinished folder and its record."""
+    _set_up(job)
+    output = _output(job)
+    if job.settings["rerun"]:
+        job.folder.clear()
+        output.checkpoints.clear()
+    try:
+        before = Continuation(job, output)
+        _, diff = code()
+        job.folder.write_configuration(job.settings)
+        job.folder.write_environment(environment(job.device), diff)
+        output.status.write("running", epoch=0.0, epochs=job.epochs)
+        record = finish(job, execute(job, output, before), before)
+        job.folder.write_record(record)
+        output.checkpoints.clear()
+        output.status.write("done")
+    except Interrupted:
+        output.status.write("preempted")
+        output.finish({})
+        raise
+    except BaseException as error:
+        output.status.failed(error)
+        output.finish({})
+        raise
+    output.finish({"error": headline(record)})
+    return record
+
+
+def _set_up(job: Job) -> None:
+    """Process-wide switches, before the first tensor on the device."""
+    runtime = job.settings["runtime"]
+    if runtime["threads"] is not None:
+        torch.set_num_threads(runtime["threads"])
+    if runtime["deterministic"]:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    set_flags(job.precision, deterministic=runtime["deterministic"])
+    if job.device.type == "cuda":
+        torch.cuda.set_device(job.device)
+        torch.cuda.reset_peak_memory_stats(job.device)
+
+
+def _output(job: Job) -> Output:
+    lines = JsonLines(job.folder.path / "metrics.jsonl")
+    loggers: list[Any] = [
+        lines,
+        *build.loggers(
+            job.settings,
+            folder=job.folder.path,
+            run_id=job.folder.name,
+            name=job.settings["name"] or job.folder.name,
+            config=essential(job.settings),
+        ),
+    ]
+    return Output(
+        lines=lines,
+        loggers=loggers,
+        status=Status(job.folder.path),
+        checkpoints=Checkpoints(job.folder.path, notice=tell),
+        epochs=job.epochs,
+    )
+
+
+def _finished_before(record: dict[str, Any]) -> str:
+    commit, (now, _) = record["environment"]["commit"], code()
+    other = f" by another commit ({commit})" if commit != now else ""
+    return f"This run is finished{other}; rerun=true trains it anew."

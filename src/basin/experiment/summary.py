@@ -1,0 +1,116 @@
+"""The record of a finished run, and what the user reads of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from basin import NUMERICS
+from basin.core.random import derive
+from basin.experiment.continuation import Continuation
+from basin.experiment.environment import environment, peak_memory_bytes
+from basin.experiment.execute import Outcome
+from basin.experiment.identity import essential
+from basin.experiment.job import Job
+from basin.experiment.settings import seeds
+
+NEXT = """\
+next: python train.py model=resnet20 dataset=cifar10 epochs=30        CIFAR-10 (downloads 170 MB)
+      python train.py -m experiment=quickstart seed=0,1,2 lr=0.05,0.1   a sweep
+      python scripts/compare.py {runs}/*                      runs beside each other"""
+
+
+def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
+    """Evaluate and keep every solution; returns the record."""
+    results = _solutions(job, outcome)
+    state, order = outcome.parts.state, outcome.parts.closure.input.order
+    drawn = sum(order.cursors.values())
+    counters, seconds = state.counters, outcome.seconds
+    return {
+        "run": job.folder.name,
+        "identity": job.identities[-1],
+        "stages": dict(zip(job.stages, job.identities, strict=True)),
+        "numerics": NUMERICS,
+        "seed": job.settings["seed"],
+        "seeds": seeds(job.settings),
+        "settings": essential(job.settings),
+        "exact": before.exact,
+        "results": results,
+        "cost": {
+            "epochs": job.epochs,
+            "steps": counters.step,
+            "skipped_steps": counters.skipped,
+            "gradient_evaluations": counters.examples / order.num,
+            "forward_only": counters.forward_only / order.num,
+            "passes": drawn / order.num,
+            "seconds": seconds,
+            "step_milliseconds": 1000 * seconds / max(counters.step, 1),
+            "images_per_second": drawn / max(seconds, 1e-9),
+            "peak_memory_bytes": peak_memory_bytes(job.device),
+            "parameters": job.plan.parameters,
+            "forward_flops_per_image": job.plan.flops,
+        },
+        "dataset": {
+            "train": order.num,
+            **{name: len(part) for name, part in outcome.evaluator.parts.items()},
+        },
+        "environment": environment(job.device),
+    }
+
+
+def _solutions(job: Job, outcome: Outcome) -> dict[str, Any]:
+    """Scores, weights and test logits of every solution at the end, and its best epoch."""
+    evaluator, state = outcome.evaluator, outcome.parts.state
+    batches = outcome.parts.closure.input.batches
+    if not evaluator.kept:  # the process that ended the training was killed before its record
+        torch.manual_seed(derive(outcome.parts.closure.input.order.cursors[0], "evaluation"))
+        evaluator.evaluate(state.model, state.averagers, batches, keep=True)
+    for name, weights in evaluator.weights.items():
+        job.folder.write_tensors(f"{name}.safetensors", weights)
+    logits = {name: values.to(torch.float16) for name, values in evaluator.logits.items()}
+    job.folder.write_tensors("logits.safetensors", logits)
+    return {
+        name: {"final": {"epoch": job.epochs, **final}, "best": evaluator.best.get(name)}
+        for name, final in evaluator.kept.items()
+    }
+
+
+def headline(record: dict[str, Any]) -> float:
+    """The error (per cent) that sweeps read: of the last iterate at the last epoch."""
+    final = record["results"]["last"]["final"]
+    error: float = final.get("validation", final["test"])["error"]
+    return error
+
+
+def present(record: dict[str, Any], folder: Path, groups: Mapping[str, str]) -> str:
+    """What a finished run prints."""
+    lines = []
+    for name, result in record["results"].items():
+        final, best = result["final"], result["best"]
+        for part in ("validation", "test"):
+            if part in final:
+                s = final[part]
+                lines.append(
+                    f"{name}: {part} accuracy {100 - s['error']:.2f} %  error {s['error']:.2f} %"
+                    f"  NLL {s['nll']:.4f}  ECE {s['ece']:.4f}"
+                )
+        if best is not None:
+            on = best["selected_on"]
+            lines.append(
+                f"{name}: best epoch {best['epoch']:g}, test error {best['test']['error']:.2f} %"
+                f" (selected on {on})"
+            )
+    if "validation" not in record["results"]["last"]["final"]:
+        lines.append(
+            "sweeps read the last epoch's test error: there is no dataset.validation split"
+        )
+    cost = record["cost"]
+    lines.append(
+        f"cost: {cost['gradient_evaluations']:.4g} gradient evaluations, {cost['seconds']:.1f} s,"
+        f" {cost['images_per_second']:.0f} images/s"
+    )
+    lines.append(f"run folder: {folder}")
+    return "\n".join([*lines, NEXT.format(runs=folder.parent)])

@@ -1,0 +1,1 @@
+"""Objectives: (logits, targets) -> per-example losses."""

@@ -1,0 +1,1 @@
+"""Optimizers and wrappers, one method a file."""

@@ -1,0 +1,30 @@
+"""AdamW: Adam with decoupled weight decay times the learning rate (Loshchilov and Hutter 2019)."""
+
+from __future__ import annotations
+
+import torch
+
+from basin.core.parameters import fused
+from basin.core.protocols import Parameters
+
+
+def adamw(
+    params: Parameters,
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+) -> torch.optim.AdamW:
+    """torch.optim.AdamW (arXiv:1711.05101, Algorithm 2) with the kernels of the device.
+
+    Differs: the decay is lr * weight_decay * w (PyTorch's form), not schedule multiplier * decay.
+    """
+    return torch.optim.AdamW(
+        params,
+        lr=lr,
+        betas=(betas[0], betas[1]),
+        eps=eps,
+        weight_decay=weight_decay,
+        fused=fused(params),
+    )

@@ -1,0 +1,51 @@
+"""SGD with momentum in PyTorch's form: buf = mu buf + g; w -= lr buf (Sutskever et al. 2013)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from basin.core.parameters import fused, reset_momentum_
+from basin.core.protocols import Parameters
+
+
+class SGD(torch.optim.SGD):
+    """torch.optim.SGD with the kernels of the device.
+
+    reset_on_drop: the momentum is set to zero before an update whose lr is below the one before,
+    as the loops of Wide Residual Networks do (arXiv:1605.07146, train.lua builds a new optimizer).
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        *,
+        lr: float,
+        momentum: float,
+        dampening: float,
+        nesterov: bool,
+        weight_decay: float,
+        reset_on_drop: bool,
+    ) -> None:
+        super().__init__(
+            params,
+            lr=lr,
+            momentum=momentum,
+            dampening=dampening,
+            nesterov=nesterov,
+            weight_decay=weight_decay,
+            fused=fused(params),
+        )
+        for group in self.param_groups:
+            group["last_lr"] = lr
+        self._reset_on_drop = reset_on_drop
+
+    def step(self, closure: Any = None) -> Any:
+        """One update; see the class for the reset."""
+        if self._reset_on_drop:
+            if any(group["lr"] < group["last_lr"] for group in self.param_groups):
+                reset_momentum_(self)
+            for group in self.param_groups:
+                group["last_lr"] = group["lr"]
+        return super().step(closure)

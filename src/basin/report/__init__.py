@@ -1,0 +1,1 @@
+"""What tables read of a run."""

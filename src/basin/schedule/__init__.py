@@ -1,0 +1,1 @@
+"""Schedules: t epochs -> dimensionless factor, one a file."""

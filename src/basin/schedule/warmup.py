@@ -1,0 +1,51 @@
+"""Linear warm-up (Goyal et al. 2017, arXiv:1706.02677, section 2.2) in front of any schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from basin.core.protocols import Schedule, TrainState
+from basin.core.schedules import PER, check_choice, check_range, elapsed
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmUp:
+    """start_factor -> 1 on a line over the first `epochs`; from then on the schedule `after`.
+
+    after_counts_from: `start`, the t of `after` is that of the run, so that its first `epochs` are
+    hidden by the warm-up; `end`, it begins at 0 when the warm-up ends and lasts as much longer.
+    """
+
+    epochs: float  # 0 for none
+    start_factor: float  # in [0, 1]
+    per: str  # step | epoch: the line's t is continuous, or whole epochs
+    after_counts_from: str  # start | end of the warm-up
+    after: Schedule
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.epochs < inf:
+            raise ValueError(f"epochs={self.epochs} of warm-up is not a finite length from 0 up")
+        check_range("start_factor", self.start_factor, 0, 1)
+        check_choice("per", self.per, PER)
+        check_choice("after_counts_from", self.after_counts_from, ("start", "end"))
+
+    def __call__(self, t: float) -> float:
+        """Factor at t epochs already completed."""
+        done = elapsed(t, self.per)
+        if done < self.epochs:
+            return self.start_factor + (1 - self.start_factor) * done / self.epochs
+        return self.after(t - self.epochs if self.after_counts_from == "end" else t)
+
+    def observe(self, state: TrainState) -> None:
+        """The schedule behind may look at the state."""
+        self.after.observe(state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of the schedule behind."""
+        return self.after.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The inverse of `state_dict`."""
+        self.after.load_state_dict(state_dict)

@@ -1,0 +1,1 @@
+"""What a stage does to the model that the one before it leaves."""

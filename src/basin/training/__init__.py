@@ -1,0 +1,1 @@
+"""The loop, the closure and what surrounds them. Imports core only."""

@@ -1,0 +1,180 @@
+"""Between updates: the clock, evaluation, log lines, checkpoints, and leaving when asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import floor
+from typing import Any, Protocol
+
+import torch
+
+from basin.core.protocols import Batches, TrainState
+from basin.core.random import derive
+from basin.training.checkpoint import Checkpoints
+from basin.training.reporting import Evaluator
+from basin.training.snapshot import Parts, snapshot
+
+PROGRESS_SECONDS = 1.0
+"""Between two log points inside an epoch; each waits for the device once."""
+
+
+class Interrupted(Exception):
+    """The run was asked to stop, and its checkpoint is written."""
+
+
+class Log(Protocol):
+    """Where lines go."""
+
+    def epoch(self, line: dict[str, Any]) -> None:
+        """One line an evaluation."""
+
+    def progress(self, line: dict[str, Any]) -> None:
+        """One line a log point."""
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """In epochs."""
+
+    evaluate: float
+    checkpoint: float
+
+
+@dataclass
+class Meter:
+    """Time spent in updates, evaluation apart."""
+
+    seconds: float = 0.0  # of earlier processes and finished intervals
+    started: float = 0.0
+    drawn: int = 0  # examples drawn when the interval began
+
+    def start(self, drawn: int) -> None:
+        """Begin an interval."""
+        self.started, self.drawn = time.perf_counter(), drawn
+
+    def rate(self, drawn: int) -> float:
+        """Images per second of the interval, so far."""
+        return (drawn - self.drawn) / max(time.perf_counter() - self.started, 1e-9)
+
+
+class Bookkeeping:
+    """training.loop.Surroundings of one stage."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        evaluator: Evaluator,
+        *,
+        intervals: Intervals,
+        checkpoints: Checkpoints,
+        log: Log,
+        interrupted: Callable[[], bool],
+        header: Callable[[float], dict[str, Any]],
+    ) -> None:
+        self.parts, self.evaluator, self.meter = parts, evaluator, Meter()
+        self.batches: Batches = parts.closure.input.batches
+        self._order = parts.closure.input.order
+        self._intervals, self._checkpoints, self._log = intervals, checkpoints, log
+        self._interrupted, self._header = interrupted, header
+        self._saved = parts.state.t
+        self._spoke = time.perf_counter()
+        self.meter.start(self._order.cursors[0])
+
+    def check(self, state: TrainState) -> None:
+        """Checkpoint and leave where a signal has come."""
+        if self._interrupted():
+            self._write()
+            raise Interrupted
+
+    def report(self, state: TrainState) -> None:
+        """Evaluate at every interval and at the end, once."""
+        done = state.t >= state.stage.epochs
+        if state.t > state.reported and (
+            done or _passed(state.reported, state.t, self._intervals.evaluate)
+        ):
+            line = self._line(state)
+            state.reported = state.t
+            self._log.epoch(line)
+            self.parts.closure.tally.reset()
+            self.meter.start(self._order.cursors[0])
+
+    def save(self, state: TrainState, *, done: bool) -> None:
+        """Checkpoint at every interval and at the end."""
+        if done or _passed(self._saved, state.t, self._intervals.checkpoint):
+            self._write()
+
+    def begin(self, state: TrainState) -> None:
+        """Write scheduled fields and look at the weights before an update."""
+        t = state.t + (state.stage.start if state.stage.whole_run else 0.0)
+        self.parts.scheduling.apply(state.optimizer, t)
+        lr = state.optimizer.param_groups[0]["lr"]
+        self.parts.closure.tally.begin(state.counters.step, state.stage.start + state.t, lr)
+        self.parts.dynamics.before()
+
+    def end(self, state: TrainState) -> None:
+        """Advance the clock and look at the weights and at the time after an update."""
+        self.parts.dynamics.after()
+        state.t = self.parts.closure.input.t
+        if time.perf_counter() - self._spoke > PROGRESS_SECONDS:
+            self._speak(state)
+
+    def _speak(self, state: TrainState) -> None:
+        self._spoke = time.perf_counter()
+        rate = self.meter.rate(self._order.cursors[0])
+        left = (state.stage.epochs - state.t) * self._order.drawn / max(rate, 1e-9)
+        self._log.progress(
+            {
+                "t": state.stage.start + state.t,
+                "epochs": state.stage.start + state.stage.epochs,
+                **self.parts.closure.tally.read(),
+                **self.parts.scheduling.fields(state.optimizer),
+                "images_per_second": rate,
+                "seconds_left": left,
+            }
+        )
+
+    def _line(self, state: TrainState) -> dict[str, Any]:
+        """Everything that is known at an evaluation."""
+        train = self.parts.closure.tally.read()
+        rate = self.meter.rate(self._order.cursors[0])
+        self.meter.seconds += time.perf_counter() - self.meter.started
+        torch.manual_seed(derive(self._order.cursors[0], "evaluation"))
+        results = self.evaluator.evaluate(
+            state.model, state.averagers, self.batches, keep=state.t >= state.stage.epochs
+        )
+        epoch = state.stage.start + state.t
+        self.evaluator.improved(results, epoch)
+        return {
+            "epoch": epoch,
+            "t": epoch,
+            "step": state.counters.step,
+            "skipped": state.counters.skipped,
+            "train": train,
+            "solutions": results,
+            **self.parts.scheduling.fields(state.optimizer),
+            **self.parts.dynamics.read(),
+            "gradient_evaluations": state.counters.examples / self._order.num,
+            "images_per_second": rate,
+            "seconds": self.meter.seconds,
+        }
+
+    def _write(self) -> None:
+        """A checkpoint of this moment; never one after a loss that was not finite."""
+        self.parts.closure.tally.read()
+        now = time.perf_counter() - self.meter.started
+        self._checkpoints.save(
+            {
+                **self._header(self.parts.state.stage.start + self.parts.state.t),
+                **snapshot(self.parts),
+                "seconds": self.meter.seconds + now,
+                "best": self.evaluator.best,
+            }
+        )
+        self._saved = self.parts.state.t
+
+
+def _passed(before: float, now: float, interval: float) -> bool:
+    """Whether a multiple of the interval lies in (before, now]."""
+    return floor(now / interval + 1e-9) > floor(before / interval + 1e-9)

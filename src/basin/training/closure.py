@@ -1,0 +1,201 @@
+"""The closure that the loop hands to the optimizer: one augmented minibatch as an objective."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from basin.core.batchnorm import ChunkedStatistics, RunningStatistics
+from basin.core.gates import Gate, coupled
+from basin.core.parameters import gradients
+from basin.core.protocols import Counters, Objective, StepSkipped
+from basin.core.random import derive
+from basin.training.distributed import Ranks
+from basin.training.input import Input, Minibatch
+from basin.training.precision import Precision
+from basin.training.tally import Tally
+
+BN_UPDATES = ("once", "per_chunk")
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a minibatch is computed; none of it changes what is computed, save BN's chunks."""
+
+    precision: Precision
+    micro_batch: int | None  # examples in one forward pass; None for all of them
+    bn_update: str  # micro-batches move the running statistics `once` a step or `per_chunk`
+    seed: int  # of dropout and gates
+
+
+class Network:
+    """What the closure needs to know of a module besides calling it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.statistics = RunningStatistics(model)
+        self.gates = [m for m in model.modules() if isinstance(m, Gate)]
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+
+
+class MinibatchClosure:
+    """core.protocols.Closure over the minibatches of an `Input`."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Objective,
+        data: Input,
+        *,
+        execution: Execution,
+        counters: Counters,
+        tally: Tally,
+        compile: bool,
+    ) -> None:
+        self.model, self.input, self.tally = model, data, tally
+        self.losses = torch.empty(0)
+        self._objective, self._execution, self._counters = objective, execution, counters
+        self._forward = torch.compile(model) if compile else model
+        self._ranks = Ranks()
+        self._networks: weakref.WeakKeyDictionary[nn.Module, Network] = weakref.WeakKeyDictionary()
+        self._batch: Minibatch | None = None
+        self._whole = 0  # examples of the minibatch that this closure is a chunk of; 0: not one
+        self._chunked: dict[int, ChunkedStatistics] = {}  # by id of the module
+
+    @property
+    def batch(self) -> Minibatch:
+        """The present minibatch."""
+        if self._batch is None:
+            raise RuntimeError("closure used before its first resample()")
+        return self._batch
+
+    @property
+    def size(self) -> int:
+        """Examples in this minibatch or chunk, on this rank."""
+        return len(self.batch)
+
+    def resample(self, size: int | None = None, keep: int = 0, stream: int = 0) -> None:
+        """Go to the next minibatch of a stream; see core.protocols.Closure."""
+        self._batch = self.input.draw(size, keep, stream, self._batch)
+
+    def chunks(self, size: int) -> Iterator[MinibatchClosure]:
+        """This minibatch in pieces of `size` examples, each a closure."""
+        if size < 1:
+            raise ValueError(f"chunks of {size} examples: give 1 or more")
+        chunked: dict[int, ChunkedStatistics] = {}
+        for piece in self.batch.pieces(size):
+            chunk = copy.copy(self)
+            chunk._batch, chunk._whole, chunk._chunked = piece, self.size, chunked
+            yield chunk
+
+    def __call__(
+        self,
+        *,
+        track_stats: bool = True,
+        backward: bool = True,
+        sync: bool = True,
+        coupled_gates: bool = False,
+    ) -> Tensor:
+        """Mean loss and gradient of the run's model; see core.protocols.Closure."""
+        return self.evaluate(
+            self.model,
+            track_stats=track_stats,
+            backward=backward,
+            sync=sync,
+            coupled_gates=coupled_gates,
+        )
+
+    def evaluate(
+        self,
+        model: nn.Module,
+        *,
+        track_stats: bool = True,
+        backward: bool = True,
+        sync: bool = True,
+        coupled_gates: bool = False,
+    ) -> Tensor:
+        """Mean loss and gradient of any module on this minibatch; see core.protocols.Closure."""
+        network = self._network(model)
+        if not model.training:
+            model.train()
+        if backward:
+            model.zero_grad(set_to_none=True)
+        if not self._whole:
+            self._chunked = {}
+        losses = []
+        with (
+            torch.set_grad_enabled(backward),
+            coupled(network.gates) if coupled_gates else _nothing(),
+        ):
+            for piece in self.batch.pieces(self._execution.micro_batch or self.size):
+                with self._statistics(model, network, piece, track_stats):
+                    losses.append(self._piece(model, piece, track_stats, backward))
+        self.losses = losses[0] if len(losses) == 1 else torch.cat(losses)
+        self._count(backward)
+        loss = self.losses.mean()
+        if backward:
+            self._finish(model, network, loss, sync)
+        return loss
+
+    def _network(self, model: nn.Module) -> Network:
+        if model not in self._networks:
+            self._networks[model] = Network(model)
+        return self._networks[model]
+
+    def _statistics(
+        self, model: nn.Module, network: Network, piece: Minibatch, track_stats: bool
+    ) -> contextlib.AbstractContextManager[Any]:
+        """What this piece does to the BN running statistics."""
+        if not track_stats:
+            return network.statistics.still()
+        whole = self._whole or self.size
+        if len(piece) == whole or (not self._whole and self._execution.bn_update == "per_chunk"):
+            return _nothing()
+        key = id(model)
+        if key not in self._chunked:
+            self._chunked[key] = network.statistics.chunked()
+        return self._chunked[key].chunk(len(piece) / whole)
+
+    def _piece(self, model: nn.Module, piece: Minibatch, count: bool, backward: bool) -> Tensor:
+        """Losses (b,) of one forward pass; with `backward`, its part of the gradient."""
+        torch.manual_seed(derive(self._execution.seed, piece.stream, piece.first))
+        forward = self._forward if model is self.model else model
+        with self._execution.precision.autocast():
+            logits = forward(piece.images)
+        losses = self._objective(logits, piece.targets)  # (b,)
+        if backward:
+            scale = self._execution.precision.scale
+            factor = (scale.scale if scale else 1.0) / self.size
+            (losses.sum() * factor).backward()
+        if count and backward:
+            self.tally.add(losses, logits, piece.targets)
+        return losses.detach()
+
+    def _count(self, backward: bool) -> None:
+        if backward:
+            self._counters.examples += self.size * self._ranks.size
+        else:
+            self._counters.forward_only += self.size * self._ranks.size
+
+    def _finish(self, model: nn.Module, network: Network, loss: Tensor, sync: bool) -> None:
+        """Unscale, look for overflow, average over ranks."""
+        grads = gradients(network.parameters)
+        scale = self._execution.precision.scale
+        if scale is not None:
+            overflow = self._ranks.any(scale.unscale_(grads))
+            scale.update(overflow)
+            if overflow:
+                model.zero_grad(set_to_none=True)
+                raise StepSkipped(f"fp16 gradients overflowed; the loss scale is now {scale.scale}")
+        if sync:
+            self._ranks.mean_([*grads, loss], self.batch.share)
+
+
+def _nothing() -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()

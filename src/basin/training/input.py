@@ -1,0 +1,118 @@
+"""From a data order to normalised minibatches on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from basin.core.order import Order
+from basin.core.protocols import Augmentation, Counters, Examples
+from basin.core.random import CounterDraws, derive, permutation
+from basin.training.distributed import Ranks
+
+Prepare = Callable[[Tensor], Tensor]
+"""Images (B, C, H, W) uint8 -> normalised floats in the model's memory format."""
+
+
+@dataclass(frozen=True)
+class Minibatch:
+    """One augmented minibatch, or a piece of one."""
+
+    images: Tensor  # (B, C, H, W)
+    targets: Tensor  # (B,) or (B, K)
+    indices: Tensor  # (B,) rows of the data set
+    numbers: Tensor  # (B,) draw numbers, which key all randomness
+    stream: int
+    first: int  # draw number that keys the noise of the first example
+    share: float  # this rank's part of the examples of all ranks
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def pieces(self, size: int) -> Iterator[Minibatch]:
+        """Consecutive pieces of `size` examples; the last may be smaller."""
+        if size >= len(self):
+            yield self
+            return
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            yield replace(
+                self,
+                images=self.images[part],
+                targets=self.targets[part],
+                indices=self.indices[part],
+                numbers=self.numbers[part],
+                first=self.first + start,
+            )
+
+
+class Input:
+    """Draws minibatches of the global batch size; each rank gets its share of every one."""
+
+    def __init__(
+        self,
+        examples: Examples,
+        order: Order,
+        *,
+        batch_size: int,
+        augmentations: Mapping[str, Augmentation],
+        prepare: Prepare,
+        seed: int,
+        counters: Counters,
+    ) -> None:
+        self.order, self.batch_size, self.prepare = order, batch_size, prepare
+        self._examples, self._augmentations = examples, augmentations
+        self._seed, self._counters = seed, counters
+        self._ranks = Ranks()
+
+    @property
+    def t(self) -> float:
+        """Epochs drawn from data order 0."""
+        return self.order.cursors[0] / self.order.drawn
+
+    def draw(
+        self, size: int | None, keep: int, stream: int, current: Minibatch | None
+    ) -> Minibatch:
+        """The next minibatch of a stream, beginning with the last `keep` examples of `current`."""
+        kept = 0 if current is None else keep
+        if kept > (0 if current is None else len(current)):
+            raise ValueError(
+                f"keep={keep} is more than the {len(current or ())} examples there are"
+            )
+        exactly = size is not None
+        wanted = (self.batch_size if size is None else size) - kept
+        first = self.order.cursors.get(stream, 0)
+        indices, numbers = self.order.next(wanted, stream=stream, exactly=exactly)
+        ours = self._ranks.share(len(indices))
+        share = (ours.stop - ours.start) / len(indices)
+        indices, numbers = indices[ours], numbers[ours]
+        if current is not None and kept:
+            indices = torch.cat([current.indices[-kept:], indices])
+            numbers = torch.cat([current.numbers[-kept:], numbers])
+        self._counters.batches += 1
+        images, targets = self._augmented(indices, numbers, stream)
+        return Minibatch(images, targets, indices, numbers, stream, first + ours.start, share)
+
+    def batches(self, augmented: bool, limit: int | None) -> Iterator[Tensor]:
+        """Training images for BN re-estimation: a shuffled pass, or its first `limit` examples."""
+        num = self.order.num if limit is None else min(limit, self.order.num)
+        seed = derive(self._seed, "reestimate", self.order.cursors[0])
+        order = permutation(seed, self.order.num, self._examples.labels.device)[:num]
+        for start in range(0, num, self.batch_size):
+            indices = order[start : start + self.batch_size]
+            self._counters.forward_only += len(indices)
+            if augmented:
+                numbers = torch.arange(start, start + len(indices), device=indices.device)
+                yield self._augmented(indices, numbers, -1)[0]
+            else:
+                yield self.prepare(self._examples.fetch(indices)[0])
+
+    def _augmented(self, indices: Tensor, numbers: Tensor, stream: int) -> tuple[Tensor, Tensor]:
+        images, targets = self._examples.fetch(indices)
+        for name, augmentation in self._augmentations.items():
+            draws = CounterDraws(derive(self._seed, name, stream), numbers)
+            images, targets = augmentation(images, targets, draws)
+        return self.prepare(images), targets

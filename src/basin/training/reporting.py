@@ -1,0 +1,85 @@
+"""Evaluation of every solution of a run, the best so far, and the line that is logged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from basin.core.protocols import Averager, Batches, Examples
+from basin.training.evaluation import predict, score
+from basin.training.input import Prepare
+from basin.training.precision import Precision
+
+Scores = dict[str, dict[str, float]]
+"""By part of the data set (validation, test): error, error5, nll, ece."""
+
+
+@dataclass
+class Evaluator:
+    """Scores `last` and the averagers' solutions on the parts that are not trained on."""
+
+    parts: Mapping[str, Examples]  # `validation` where there is a split, and `test`
+    prepare: Prepare
+    precision: Precision
+    batch_size: int
+    best: dict[str, dict[str, Any]] = field(default_factory=dict)  # by solution
+    kept: dict[str, Scores] = field(default_factory=dict)  # the end of a stage, by solution
+    logits: dict[str, Tensor] = field(default_factory=dict)  # (N, K) of the test part, likewise
+    weights: dict[str, dict[str, Tensor]] = field(default_factory=dict)  # likewise
+
+    @property
+    def selected_on(self) -> str:
+        """What the best epoch is chosen by."""
+        return "validation" if "validation" in self.parts else "test"
+
+    def solutions(
+        self, model: nn.Module, averagers: Mapping[str, Averager], batches: Batches
+    ) -> Iterator[tuple[str, nn.Module]]:
+        """The live iterate first, then each averager's predictors."""
+        yield "last", model
+        for averager in averagers.values():
+            yield from averager.predictors(batches)
+
+    @torch.no_grad()
+    def evaluate(
+        self,
+        model: nn.Module,
+        averagers: Mapping[str, Averager],
+        batches: Batches,
+        *,
+        keep: bool,
+    ) -> dict[str, Scores]:
+        """Scores of each solution by name; `keep` leaves them, test logits and weights here.
+
+        A solution's module lives until the next is asked for, so its weights are copied.
+        """
+        results: dict[str, Scores] = {}
+        self.kept, self.logits, self.weights = {}, {}, {}
+        with self.precision.autocast():
+            for name, module in self.solutions(model, averagers, batches):
+                results[name] = {}
+                for part, examples in self.parts.items():
+                    logits = predict(module, examples, self.prepare, self.batch_size)
+                    results[name][part] = score(logits, examples.labels)
+                if keep:
+                    self.logits[name] = logits
+                    self.kept[name] = results[name]
+                    self.weights[name] = {
+                        k: v.cpu().clone() for k, v in module.state_dict().items()
+                    }
+        return results
+
+    def improved(self, results: dict[str, Scores], epoch: float) -> list[str]:
+        """Update the best of each solution; the names of those that improved."""
+        names = []
+        for name, scores in results.items():
+            error = scores[self.selected_on]["error"]
+            best = self.best.get(name)
+            if best is None or error < best[self.selected_on]["error"]:
+                self.best[name] = {"epoch": epoch, "selected_on": self.selected_on, **scores}
+                names.append(name)
+        return names

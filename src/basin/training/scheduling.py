@@ -1,0 +1,58 @@
+"""The one writer of scheduled param-group fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from basin.core.parameters import Wrapping
+from basin.core.protocols import Optimizer, Schedule
+
+
+class Scheduling:
+    """Schedules by field, and the values that the fields had when the optimizer was built.
+
+    A group that spares its parameters from decay keeps weight_decay 0 whatever the schedule.
+    """
+
+    def __init__(self, schedules: Mapping[str, Schedule], optimizer: Optimizer) -> None:
+        self.schedules = schedules
+        self._base = {field: _base(optimizer, field) for field in schedules}
+
+    def apply(self, optimizer: Optimizer, t: float) -> None:
+        """Write factor(t) times the base value into every group; `lr_factor` beside `lr`."""
+        for field, schedule in self.schedules.items():
+            factor = schedule(t)
+            for group, base in zip(optimizer.param_groups, self._base[field], strict=True):
+                if isinstance(group[field], torch.Tensor):
+                    group[field].fill_(base * factor)  # captured in a graph: in place
+                else:
+                    group[field] = base * factor
+                if field == "lr":
+                    group["lr_factor"] = factor
+
+    def fields(self, optimizer: Optimizer) -> dict[str, float]:
+        """The present value of each scheduled field, of the first group."""
+        return {field: float(optimizer.param_groups[0][field]) for field in self.schedules}
+
+
+def _base(optimizer: Optimizer, field: str) -> list[float]:
+    """The values of a field; ValueError where there is none, or it is 0 in every group."""
+    groups = optimizer.param_groups
+    if any(field not in group for group in groups):
+        known = sorted(set(groups[0]) - {"params"})
+        wrapped = isinstance(optimizer, Wrapping)
+        raise ValueError(
+            f"schedule.{field}: {type(optimizer).__name__}{' and its base' if wrapped else ''}"
+            f" has no field {field!r}; it has {', '.join(known)}"
+        )
+    if not all(isinstance(group[field], (int, float, torch.Tensor)) for group in groups):
+        raise ValueError(f"schedule.{field}: {groups[0][field]!r} is not a number to schedule")
+    values = [float(group[field]) for group in groups]
+    if not any(values):
+        raise ValueError(
+            f"schedule.{field}: the optimizer's {field} is 0, and a factor of 0 stays 0;"
+            f" give optimizer.{field} a value or drop the schedule"
+        )
+    return values

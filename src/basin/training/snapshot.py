@@ -1,0 +1,78 @@
+"""A run's state as one dictionary of tensors and plain values, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from basin.core.parameters import innermost
+from basin.core.protocols import Counters, TrainState
+from basin.training.closure import MinibatchClosure
+from basin.training.dynamics import Dynamics
+from basin.training.precision import Precision
+from basin.training.scheduling import Scheduling
+
+KERNELS = ("foreach", "fused", "capturable", "differentiable")
+"""Fields of a param group that say how, not what: those of this machine stay."""
+
+
+@dataclass
+class Parts:
+    """Everything that has a state, in one place."""
+
+    state: TrainState
+    closure: MinibatchClosure
+    precision: Precision
+    dynamics: Dynamics
+    scheduling: Scheduling  # made before anything is restored: it keeps the values of YAML
+
+
+def snapshot(parts: Parts) -> dict[str, Any]:
+    """The state between two updates."""
+    state, closure, scale = parts.state, parts.closure, parts.precision.scale
+    return {
+        "model": state.model.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "schedules": {name: s.state_dict() for name, s in state.schedules.items()},
+        "averagers": {name: a.state_dict() for name, a in state.averagers.items()},
+        "counters": asdict(state.counters),
+        "t": state.t,
+        "reported": state.reported,
+        "cursors": dict(closure.input.order.cursors),
+        "scale": scale.state_dict() if scale else None,
+        "tally": closure.tally.state_dict(),
+        "dynamics": parts.dynamics.state_dict(),
+    }
+
+
+def restore(parts: Parts, content: dict[str, Any]) -> None:
+    """Continue from a snapshot; the objects are those of the same configuration, freshly built."""
+    state, closure, scale = parts.state, parts.closure, parts.precision.scale
+    state.model.load_state_dict(content["model"])
+    load_optimizer(state.optimizer, content["optimizer"], fields=True)
+    for name, schedule in state.schedules.items():
+        schedule.load_state_dict(content["schedules"][name])
+    for name, averager in state.averagers.items():
+        averager.load_state_dict(content["averagers"][name])
+    for field in dataclasses.fields(Counters):
+        setattr(state.counters, field.name, content["counters"][field.name])
+    state.t, state.reported = content["t"], content["reported"]
+    closure.input.order.cursors.clear()
+    closure.input.order.cursors.update(content["cursors"])
+    if scale is not None and content["scale"] is not None:
+        scale.load_state_dict(content["scale"])
+    closure.tally.load_state_dict(content["tally"])
+    parts.dynamics.load_state_dict(content["dynamics"])
+
+
+def load_optimizer(optimizer: Any, content: dict[str, Any], *, fields: bool) -> None:
+    """load_state_dict; without `fields` the groups keep lr and the rest, and take moments only."""
+    core = innermost(optimizer)
+    ours = [
+        {k: v for k, v in group.items() if k != "params" and (k in KERNELS or not fields)}
+        for group in core.param_groups
+    ]
+    optimizer.load_state_dict(content)
+    for group, kept in zip(core.param_groups, ours, strict=True):
+        group.update(kept)

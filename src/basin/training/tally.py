@@ -1,0 +1,75 @@
+"""Sums of an epoch, kept on the device and read at log points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class NonFinite(RuntimeError):
+    """The training loss stopped being a number."""
+
+
+class Tally:
+    """Training loss and errors since the last reset, and the first step with no finite loss."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._loss = torch.zeros((), device=device)
+        self._wrong = torch.zeros((), dtype=torch.int64, device=device)
+        self._bad = torch.zeros((), dtype=torch.bool, device=device)
+        self._bad_step = torch.zeros((), dtype=torch.int64, device=device)
+        self._bad_lr = torch.zeros((), device=device)
+        self._bad_t = torch.zeros((), device=device)
+        self._examples = 0
+        self._at = (0, 0.0, 0.0)  # step, t, lr
+
+    def begin(self, step: int, t: float, lr: float) -> None:
+        """Say which step the next losses belong to."""
+        self._at = (step, t, lr)
+
+    @torch.no_grad()
+    def add(self, losses: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Count the losses (B,), logits (B, K) and targets (B,) or (B, K) of one forward pass."""
+        total = losses.detach().sum(dtype=torch.float32)
+        labels = targets if targets.ndim == 1 else targets.argmax(1)
+        self._loss += total
+        self._wrong += (logits.detach().argmax(1) != labels).sum()
+        self._examples += len(losses)
+        first = ~torch.isfinite(total) & ~self._bad
+        step, t, lr = self._at
+        self._bad_step.masked_fill_(first, step)
+        self._bad_t.masked_fill_(first, t)
+        self._bad_lr.masked_fill_(first, lr)
+        self._bad |= first
+
+    def read(self) -> dict[str, float]:
+        """Mean loss and error in per cent; waits for the device. Raises NonFinite."""
+        if self._bad.item():
+            raise NonFinite(
+                f"the training loss is not finite since step {int(self._bad_step)}"
+                f" (epoch {float(self._bad_t):.3f}, lr={float(self._bad_lr):.4g});"
+                " no checkpoint was written after it. Lower lr, warm it up (schedule=warmup),"
+                " or use precision=fp32"
+            )
+        if not self._examples:
+            return {}
+        loss, wrong = self._loss.item(), self._wrong.item()
+        return {"loss": loss / self._examples, "error": 100 * wrong / self._examples}
+
+    def reset(self) -> None:
+        """Begin a new epoch."""
+        self._loss.zero_()
+        self._wrong.zero_()
+        self._examples = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums of an unfinished epoch."""
+        return {"loss": self._loss, "wrong": self._wrong, "examples": self._examples}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The inverse of `state_dict`."""
+        self._loss.copy_(state_dict["loss"])
+        self._wrong.copy_(state_dict["wrong"])
+        self._examples = state_dict["examples"]

@@ -1,0 +1,103 @@
+"""A run that is killed at any moment and restarted ends with bitwise the same weights."""
+
+import json
+import random
+import signal
+import time
+
+import pytest
+from commands import MINI, Command, bitwise, final_weights, run
+
+OFTEN = "runtime.checkpoint_every=2 steps"
+MOMENTS = {
+    "while a checkpoint is written": ("basin.training.checkpoint", "write_atomically", 4),
+    "after a checkpoint is complete, before its renames": ("pathlib.Path", "replace", 9),
+    "between the two renames of a checkpoint": ("pathlib.Path", "replace", 10),
+    "at the start of an evaluation": ("basin.training.reporting", "predict", 2),
+    "at the end of an evaluation": ("basin.training.reporting", "score", 2),
+    "in the middle of an update": ("torch.optim.SGD", "step", 9),
+    "between the metrics line and the checkpoint": ("basin.training.tally", "Tally.reset", 2),
+    "before the record": ("basin.experiment.folder", "RunFolder.write_record", 1),
+}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run(*MINI, f"results={folder}", output=folder / "output")
+    return folder
+
+
+def metrics(folder):
+    (path,) = folder.glob("*/metrics.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    timed = ("images_per_second", "seconds")
+    return [{k: v for k, v in line.items() if k not in timed} for line in lines]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_at_a_chosen_moment(moment, undisturbed, tmp_path):
+    module, name, call = MOMENTS[moment]
+    if module in ("pathlib.Path", "torch.optim.SGD"):
+        module, prefix = module.rsplit(".", 1)
+        name = f"{prefix}.{name}"
+    arguments = [*MINI, OFTEN, f"results={tmp_path}"]
+    first = Command(*arguments, output=tmp_path / "first", kill_at=(module, name, call))
+    assert first.wait() == -signal.SIGKILL, first.text()
+    run(*arguments, output=tmp_path / "second")
+    assert bitwise(final_weights(undisturbed), final_weights(tmp_path))
+    assert metrics(undisturbed) == metrics(tmp_path)
+    (record,) = tmp_path.glob("*/record.json")
+    assert json.loads(record.read_text())["exact"]
+
+
+def kill_often(arguments, tmp_path, kills, seed):
+    """kill -9 at random moments of a run, each time restarted; then let it end."""
+    chance = random.Random(seed)
+    killed = 0
+    while killed < kills:
+        command = Command(*arguments, f"results={tmp_path}", output=tmp_path / "output")
+        time.sleep(chance.uniform(0.5, 3.0))
+        if not command.process.is_alive():
+            break
+        command.kill(signal.SIGKILL)
+        command.wait()
+        killed += 1
+    run(*arguments, f"results={tmp_path}", output=tmp_path / "output")
+    return killed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_killed_at_ten_random_moments(precision, optimizer, tmp_path):
+    mini = [*MINI, f"precision={precision}", f"optimizer={optimizer}", "epochs=12"]
+    mini += ["optimizer.lr=0.01", "runtime.checkpoint_every=3 steps"]
+    mini = [a for a in mini if a != "epochs=3"]
+    straight, disturbed = tmp_path / "straight", tmp_path / "disturbed"
+    straight.mkdir()
+    disturbed.mkdir()
+    run(*mini, f"results={straight}", output=straight / "output")
+    assert kill_often(mini, disturbed, 10, seed=precision + optimizer) == 10
+    assert bitwise(final_weights(straight), final_weights(disturbed))
+    assert metrics(straight) == metrics(disturbed)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2])
+def test_a_signal_checkpoints_at_the_next_update_and_the_run_continues(
+    number, undisturbed, tmp_path
+):
+    arguments = [*MINI, "runtime.checkpoint_every=100", f"results={tmp_path}"]
+    command = Command(*arguments, output=tmp_path / "first")
+    while not list(tmp_path.glob("*/metrics.jsonl")):  # one epoch is done, no checkpoint was due
+        assert command.process.is_alive(), command.text()
+        time.sleep(0.02)
+    command.kill(number)
+    assert command.wait() == 128 + number, command.text()
+    (status,) = tmp_path.glob("*/status.json")
+    assert json.loads(status.read_text())["state"] == "preempted"
+    assert not list(tmp_path.glob("*/lock.json"))
+    text = run(*arguments, output=tmp_path / "second")
+    assert "continuing at epoch" in text
+    assert bitwise(final_weights(undisturbed), final_weights(tmp_path))
+    assert metrics(undisturbed) == metrics(tmp_path)

@@ -1,0 +1,90 @@
+"""Linear warm-up: vectors, the two clocks of the schedule behind, and its state."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from basin.core.schedules import Stateless
+from basin.schedule.constant import Constant
+from basin.schedule.warmup import WarmUp
+
+
+@dataclass(frozen=True, kw_only=True)
+class Time(Stateless):
+    """Shows the t that it is given."""
+
+    def __call__(self, t):
+        return t
+
+
+SETTINGS = {
+    "epochs": 4.0,
+    "start_factor": 0.2,
+    "per": "step",
+    "after_counts_from": "start",
+    "after": Constant(),
+}
+
+
+@pytest.mark.parametrize(
+    ("per", "factors"),
+    [("step", [0.2, 0.3, 0.4, 0.6, 0.8, 0.9, 1.0]), ("epoch", [0.2, 0.2, 0.4, 0.6, 0.8, 0.8, 1.0])],
+)
+def test_it_rises_on_a_line(per, factors):
+    schedule = WarmUp(**SETTINGS | {"per": per})
+    times = [0.0, 0.5, 1.0, 2.0, 3.0, 3.5, 4.0]
+    assert [schedule(t) for t in times] == pytest.approx(factors, abs=1e-15)
+
+
+@pytest.mark.parametrize(("counts_from", "shown"), [("start", [4.0, 6.5]), ("end", [0.0, 2.5])])
+def test_clock_of_the_schedule_behind(counts_from, shown):
+    schedule = WarmUp(**SETTINGS | {"after_counts_from": counts_from, "after": Time()})
+    assert [schedule(4.0), schedule(6.5)] == shown
+
+
+def test_without_length_only_the_schedule_behind_is_left():
+    schedule = WarmUp(**SETTINGS | {"epochs": 0.0, "after": Time()})
+    assert schedule(0.0) == 0.0
+
+
+@dataclass
+class Feedback:
+    """A schedule that learns from what it sees."""
+
+    seen: list = field(default_factory=list)
+
+    def __call__(self, t):
+        return 1.0
+
+    def observe(self, state):
+        self.seen.append(state)
+
+    def state_dict(self):
+        return {"seen": list(self.seen)}
+
+    def load_state_dict(self, state_dict):
+        self.seen = list(state_dict["seen"])
+
+
+def test_a_feedback_schedule_behind_it_still_sees_and_is_saved():
+    schedule, other = (WarmUp(**SETTINGS | {"after": Feedback()}) for _ in range(2))
+    schedule.observe("state")
+    other.load_state_dict(schedule.state_dict())
+    assert other.after.seen == ["state"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": -1.0},
+        {"epochs": float("nan")},
+        {"start_factor": -0.1},
+        {"start_factor": 1.1},
+        {"per": "batch"},
+        {"after_counts_from": "middle"},
+    ],
+)
+def test_impossible_settings_are_refused(change):
+    (name,) = change
+    with pytest.raises(ValueError, match=f"^{name}="):
+        WarmUp(**SETTINGS | change)
