@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
+import resource
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,11 @@ MINI = [
 """Three epochs of six updates each on 192 digits: about three seconds."""
 
 
-def _child(arguments: list[str], output: str, kill_at: tuple[str, str, int] | None) -> None:
+At = tuple[str, str, int]
+"""Call number n of a function: module, name (with its class), n."""
+
+
+def _child(arguments: list[str], output: str, kill_at: At | None, full_at: At | None) -> None:
     sys.path.insert(0, str(ROOT))
     with Path(output).open("a") as file:
         os.dup2(file.fileno(), 1)
@@ -30,13 +37,20 @@ def _child(arguments: list[str], output: str, kill_at: tuple[str, str, int] | No
     import train
 
     if kill_at is not None:
-        _kill_self_at(*kill_at)
+        _do_at(*kill_at, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    if full_at is not None:
+        _do_at(*full_at, _fill_disk)
     sys.exit(train.main())
 
 
-def _kill_self_at(module: str, name: str, call: int) -> None:
-    """kill -9 on entering call number `call` of module.name (a function, or Class.method)."""
-    import importlib
+def _fill_disk() -> None:
+    """From now on no file can be larger than 100 kB: a checkpoint's write fails half-way."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+
+def _do_at(module: str, name: str, call: int, action: Callable[[], None]) -> None:
+    """Do something on entering call number `call` of module.name (a function, or Class.method)."""
 
     owner: Any = importlib.import_module(module)
     *path, last = name.split(".")
@@ -44,25 +58,31 @@ def _kill_self_at(module: str, name: str, call: int) -> None:
         owner = getattr(owner, part)
     original, calls = getattr(owner, last), [0]
 
-    def dying(*args: Any, **kwargs: Any) -> Any:
+    def acting(*args: Any, **kwargs: Any) -> Any:
         calls[0] += 1
         if calls[0] == call:
-            os.kill(os.getpid(), signal.SIGKILL)
+            action()
         return original(*args, **kwargs)
 
-    setattr(owner, last, dying)
+    setattr(owner, last, acting)
 
 
 class Command:
     """`python train.py ARGUMENTS`, started at once."""
 
     def __init__(
-        self, *arguments: str, output: Path, kill_at: tuple[str, str, int] | None = None
+        self,
+        *arguments: str,
+        output: Path,
+        kill_at: At | None = None,
+        full_at: At | None = None,
     ) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOAD)
         self.output = output
-        self.process = context.Process(target=_child, args=([*arguments], str(output), kill_at))
+        self.process = context.Process(
+            target=_child, args=([*arguments], str(output), kill_at, full_at)
+        )
         self.process.start()
 
     def wait(self, seconds: float = 120.0) -> int:

@@ -17,7 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 from basin.experiment.help import GROUPS
 from basin.experiment.schema import UnknownField
 
-CHOICE = re.compile(rf"({'|'.join(GROUPS)})(@[\w.]+)?=\w+")
+CHOICE = re.compile(rf"({'|'.join(GROUPS)})(@[\w.]+)?=\w+|hydra\.searchpath=.*")
+"""Words of a command line that choose an option of a group."""
 OVERRIDE = re.compile(r"Could not (?:override|append to config)[^']*'\+*([^'=]+)'")
 
 

@@ -43,19 +43,18 @@ class Metrics:
     per_tensor: bool = MISSING
 
 
-@dataclass
-class Stage:
-    """One stage of a run; null takes the run's value."""
-
-    transfer: Any = None
-    epochs: Any = None
-    lr: float | None = None
-    weight_decay: float | None = None
-    optimizer: Any = None
-    optimizer_state: str = "fresh"
-    schedule: Any = None
-    averaging: Any = None
-    clock: str = "stage"
+STAGE: dict[str, Any] = {
+    "transfer": None,
+    "optimizer_state": "fresh",
+    "clock": "stage",
+    "epochs": None,
+    "lr": None,
+    "weight_decay": None,
+    "optimizer": None,
+    "schedule": None,
+    "averaging": None,
+}
+"""Fields of one stage; from `epochs` on, null takes the run's value."""
 
 
 @dataclass
@@ -91,7 +90,7 @@ class Config:
     schedule: dict[str, Any] = field(default_factory=dict)
     averaging: dict[str, Any] = field(default_factory=dict)
     logger: dict[str, Any] = field(default_factory=dict)
-    stages: dict[str, Stage] = field(default_factory=dict)
+    stages: dict[str, Any] = field(default_factory=dict)
     runtime: Runtime = field(default_factory=Runtime)
 
 

@@ -7,10 +7,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from basin.core.clock import DURATION, Clock, check_duration
+from basin.experiment.schema import STAGE
 
 Settings = dict[str, Any]
 SEEDS = ("seed_init", "seed_order", "seed_augment", "seed_noise", "seed_subset")
 STAGE_FIELDS = ("epochs", "lr", "weight_decay", "optimizer", "schedule", "averaging")
+"""Fields in which a stage may differ from its run."""
 
 
 def run_settings(cfg: DictConfig) -> Settings:
@@ -22,14 +24,17 @@ def stage_settings(cfg: DictConfig) -> dict[str, Settings]:
     """The resolved configuration of each stage, by name: the run's with the stage's own fields."""
     stages = {}
     for name, stage in cfg.stages.items():
+        for key in stage:
+            if key not in STAGE:
+                raise ValueError(f"stages.{name}.{key}: a stage has {', '.join(STAGE)}")
         copy = cfg.copy()
         with open_dict(copy):
             for field in STAGE_FIELDS:
-                if stage[field] is not None:
+                if stage.get(field) is not None:
                     copy[field] = stage[field]
         check_duration("epochs", copy.epochs)
         settings = _plain(_with_overrides(copy))
-        settings["stage"] = _plain(stage)
+        settings["stage"] = {**STAGE, **settings["stages"][name]}
         stages[str(name)] = settings
     if not stages:
         raise ValueError("stages is empty: a run has at least one, as stages=single gives")

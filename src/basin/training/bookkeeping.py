@@ -10,11 +10,13 @@ from typing import Any, Protocol
 
 import torch
 
+from basin.core.parameters import norm
 from basin.core.protocols import Batches, TrainState
 from basin.core.random import derive
 from basin.training.checkpoint import Checkpoints
 from basin.training.reporting import Evaluator
 from basin.training.snapshot import Parts, snapshot
+from basin.training.tally import ADVICE, NonFinite
 
 PROGRESS_SECONDS = 1.0
 """Between two log points inside an epoch; each waits for the device once."""
@@ -161,8 +163,9 @@ class Bookkeeping:
         }
 
     def _write(self) -> None:
-        """A checkpoint of this moment; never one after a loss that was not finite."""
+        """A checkpoint of this moment; never one after a loss or with weights not finite."""
         self.parts.closure.tally.read()
+        check_finite(self.parts.state)
         now = time.perf_counter() - self.meter.started
         self._checkpoints.save(
             {
@@ -173,6 +176,16 @@ class Bookkeeping:
             }
         )
         self._saved = self.parts.state.t
+
+
+def check_finite(state: TrainState) -> None:
+    """Raise NonFinite where the last update made a weight infinite or NaN."""
+    if not norm([p.detach() for p in state.model.parameters()]).isfinite().item():
+        raise NonFinite(
+            f"the weights are not finite since step {state.counters.step - 1}"
+            f" (epoch {state.stage.start + state.t:.3f},"
+            f" lr={state.optimizer.param_groups[0]['lr']:.4g}); {ADVICE}"
+        )
 
 
 def _passed(before: float, now: float, interval: float) -> bool:

@@ -7,9 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+ADVICE = (
+    "no checkpoint was written after it."
+    " Lower lr, warm it up (schedule=warmup), or use precision=fp32"
+)
+
 
 class NonFinite(RuntimeError):
-    """The training loss stopped being a number."""
+    """The training loss, or a weight, stopped being a number."""
 
 
 class Tally:
@@ -49,9 +54,7 @@ class Tally:
         if self._bad.item():
             raise NonFinite(
                 f"the training loss is not finite since step {int(self._bad_step)}"
-                f" (epoch {float(self._bad_t):.3f}, lr={float(self._bad_lr):.4g});"
-                " no checkpoint was written after it. Lower lr, warm it up (schedule=warmup),"
-                " or use precision=fp32"
+                f" (epoch {float(self._bad_t):.3f}, lr={float(self._bad_lr):.4g}); {ADVICE}"
             )
         if not self._examples:
             return {}

@@ -31,7 +31,7 @@ class SAM(Wrapper):
 
     def ascend_and_descend(self, closure, parameters, switches):
         start = [p.detach().clone() for p in parameters]
-        loss = closure(**switches, sync=False, coupled_gates=True)
+        loss = closure(**{**switches, "sync": False, "coupled_gates": True})
         self.unperturbed = closure.losses
         with torch.no_grad():
             grads = [p.grad for p in parameters]

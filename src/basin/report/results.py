@@ -1,0 +1,74 @@
+"""Last results of several runs as a plain table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from basin.report.runs import Run, entry
+
+HEAD = ("run", "solution", "epoch", "test error", "validation", "NLL", "ECE", "best test (epoch)")
+COST = ("gradients", "seconds")
+
+
+def table(runs: Sequence[Run], names: Sequence[str]) -> str:
+    """A row for each solution of each run; `*` marks a run that is not finished."""
+    rows: list[tuple[str, ...]] = [(*HEAD, *COST)]
+    for run, name in zip(runs, names, strict=True):
+        rows += _finished(name, run.record) if run.record else _unfinished(f"{name} *", run)
+    empty = [c for c in range(len(rows[0])) if not any(row[c] for row in rows[1:])]
+    rows = [tuple(cell for c, cell in enumerate(row) if c not in empty) for row in rows]
+    widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if c < 2 else cell.rjust(width)
+            for c, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    if any(run.record is None for run in runs):
+        lines.append("* not finished: its latest evaluation")
+    return "\n".join(lines)
+
+
+def _finished(name: str, record: dict[str, Any]) -> list[tuple[str, ...]]:
+    cost = (f"{record['cost']['gradient_evaluations']:.4g}", f"{record['cost']['seconds']:.1f}")
+    rows = []
+    for solution, result in record["results"].items():
+        scores = _scores(result["final"], result["final"]["epoch"], _best(result["best"]))
+        rows.append((name, solution, *scores, *cost))
+    return rows
+
+
+def _unfinished(name: str, run: Run) -> list[tuple[str, ...]]:
+    if not run.lines:
+        return [(name, "no evaluation yet", *[""] * (len(HEAD) + len(COST) - 2))]
+    line = run.lines[-1]
+    cost = (f"{line['gradient_evaluations']:.4g}", f"{line['seconds']:.1f}")
+    return [
+        (name, solution, *_scores(scores, line["epoch"], ""), *cost)
+        for solution, scores in line["solutions"].items()
+    ]
+
+
+def _scores(scores: dict[str, Any], epoch: float, best: str) -> tuple[str, ...]:
+    return (
+        f"{epoch:g}",
+        _number(entry(scores, "test", "error"), ".2f", " %"),
+        _number(entry(scores, "validation", "error"), ".2f", " %"),
+        _number(entry(scores, "test", "nll"), ".4f"),
+        _number(entry(scores, "test", "ece"), ".4f"),
+        best,
+    )
+
+
+def _best(best: dict[str, Any] | None) -> str:
+    """The test error of the best epoch; chosen on the test set it is no result, and says so."""
+    if best is None:
+        return ""
+    label = ", selected on test" if best["selected_on"] == "test" else ""
+    return f"{_number(best['test']['error'], '.2f', ' %')} ({best['epoch']:g}{label})"
+
+
+def _number(value: float | None, form: str, unit: str = "") -> str:
+    return "" if value is None else f"{value:{form}}{unit}"

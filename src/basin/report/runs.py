@@ -1,0 +1,45 @@
+"""What a run folder tells, of a finished run or of one that is under way."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder, read."""
+
+    path: Path
+    settings: dict[str, Any]  # config.yaml
+    lines: list[dict[str, Any]]  # metrics.jsonl
+    record: dict[str, Any] | None  # record.json; None while the run is not finished
+
+    def curve(self, *keys: str) -> tuple[list[float], list[float]]:
+        """Epochs and the values there of one entry of the lines, such as `train`, `loss`."""
+        points = [(line["epoch"], entry(line, *keys)) for line in self.lines]
+        there = [(epoch, value) for epoch, value in points if value is not None]
+        return [epoch for epoch, _ in there], [value for _, value in there]
+
+    @property
+    def solutions(self) -> list[str]:
+        """Names of the solutions that were evaluated, in the order of their appearance."""
+        return list(dict.fromkeys(name for line in self.lines for name in line["solutions"]))
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """The complete lines of metrics.jsonl; none where there is no file yet."""
+    if not file.exists():
+        return []
+    whole = file.read_text().rpartition("\n")[0]
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def entry(line: dict[str, Any], *keys: str) -> Any:
+    """A nested entry; None where there is none."""
+    value: Any = line
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

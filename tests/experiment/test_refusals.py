@@ -1,0 +1,213 @@
+"""Bad input: one readable error before any work, exit code 1, nothing lost."""
+
+import json
+import os
+import signal
+import sys
+
+import pytest
+import torch
+from commands import MINI, Command, bitwise, final_weights, run
+
+import train
+from basin.training.tally import NonFinite
+
+NOT_THERE = not torch.cuda.is_available()
+
+
+@pytest.fixture
+def refused(monkeypatch, capfd, tmp_path):
+    """The error of `train.py ARGUMENTS`; nothing may have been trained or left behind."""
+
+    def call(*arguments, code=1, empty=True):
+        monkeypatch.setattr(sys, "argv", ["train.py", f"results={tmp_path}/runs", *arguments])
+        assert train.main() == code
+        error = capfd.readouterr().err
+        assert "Traceback" not in error
+        if empty:
+            assert not list(tmp_path.glob("runs/*/*.pt")) + list(
+                tmp_path.glob("runs/*/record.json")
+            )
+        return error
+
+    return call
+
+
+QUICK = "experiment=quickstart"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["ltr=3"], ["ltr", "Did you mean lr?"]),
+        (["+ltr=3"], ["ltr", "Did you mean lr?"]),
+        (["+runtime.treads=3"], ["runtime.treads", "runtime.threads"]),
+        (["optimizer.momentun=0.8"], ["optimizer.momentun", "optimizer.momentum"]),
+        (["+optimizer.momentun=0.8"], ["optimizer.momentun", "optimizer.momentum"]),
+        (["+model.depht=22"], ["model.depht", "model.depth"]),
+        (["epochs=abc"], ["epochs='abc'", "500 steps"]),
+        (["epochs=3 weeks"], ["epochs='3 weeks'", "500 steps"]),
+        (["epochs=0"], ["epochs=0"]),
+        (["epochs=-2"], ["epochs=-2"]),
+        (["evaluate_every=0"], ["evaluate_every=0"]),
+        (["batch_size=abc"], ["batch_size", "abc", "Integer"]),
+        (["batch_size=0"], ["batch_size=0", "1437"]),
+        (["batch_size=2000"], ["batch_size=2000", "1437"]),
+        (["micro_batch=65"], ["micro_batch=65", "batch_size=64"]),
+        (["lr=-0.1"], ["lr=-0.1", "0 or more"]),
+        (["weight_decay=-1"], ["weight_decay=-1"]),
+        (["optimizer.momentum=-0.5"], ["optimizer", "momentum", "-0.5"]),
+        (["model.depth=21"], ["model", "depth=21", "6n"]),
+        (["schedule=multistep"], ["schedule.lr", "160", "epochs=12"]),
+        (["averaging=swa", "averaging.swa.start=13"], ["averaging.swa.start=13", "12"]),
+        (["dataset.validation=1437"], ["dataset.validation=1437", "1437"]),
+        (["dataset.limit_train=0"], ["dataset.limit_train=0"]),
+        (["+schedule@schedule.rho=cosine"], ["schedule.rho", "momentum"]),
+        (["weight_decay=0", "+schedule@schedule.weight_decay=cosine"], ["weight_decay is 0"]),
+        (["decay=some"], ["decay='some'", "no_bias"]),
+        (["precision=fp8"], ["precision='fp8'", "bf16"]),
+        (["device=tpu"], ["device='tpu'", "cuda"]),
+        (["runtime.threads=0"], ["runtime.threads=0"]),
+        (["+stages.train.clock=wall"], ["clock='wall'", "stage, run"]),
+        (["+stages.train.clok=run"], ["stages.train.clok", "clock"]),
+        (["results=/proc/none"], ["results=/proc/none", "cannot be written"]),
+        (["model=wrn_99"], ["wrn_99", "wrn_28_10", "resnet20"]),
+        (["optimizer=sdg"], ["sdg", "adamw"]),
+        (["lr=[1,2]"], ["lr"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in value[0] else "",
+)
+def test_bad_input_is_named_with_what_is_allowed(refused, arguments, words):
+    error = refused(QUICK, *arguments)
+    for word in words:
+        assert word in error
+    assert len(error.splitlines()) < 60
+
+
+@pytest.mark.skipif(not NOT_THERE, reason="this machine has CUDA")
+def test_a_device_that_is_not_there(refused):
+    assert "device=cuda" in refused(QUICK, "device=cuda")
+    assert "tf32" in refused(QUICK, "precision=tf32", "device=cpu")
+
+
+def test_fp16_on_a_cpu_without_its_units(refused, monkeypatch):
+    monkeypatch.setattr("basin.training.precision._cpu_has_fp16", lambda: False)
+    error = refused(QUICK, "precision=fp16", "device=cpu")
+    assert "precision=fp16" in error and "fp32" in error
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_without_a_checkpoint(tmp_path):
+    arguments = [*MINI, "lr=1e18", "runtime.checkpoint_every=1 steps", f"results={tmp_path}"]
+    text = run(*arguments, output=tmp_path / "output", code=1)
+    assert "not finite since step" in text and "lr=" in text and "Traceback" not in text
+    for checkpoint in tmp_path.glob("*/*.pt"):
+        model = torch.load(checkpoint, weights_only=True)["model"]
+        assert all(torch.isfinite(v).all() for v in model.values() if v.is_floating_point())
+    (status,) = tmp_path.glob("*/status.json")
+    assert json.loads(status.read_text())["state"] == "failed"
+
+
+def test_the_first_bad_step_is_named_with_its_epoch_and_lr():
+    from toy import build, sgd
+
+    parts = build(lambda g, m: (sgd(g), {}, {}))
+    tally, logits = parts.closure.tally, torch.zeros(2, 3)
+    targets = torch.tensor([0, 1])
+    for step, loss in enumerate([1.0, float("inf"), float("nan"), 1.0]):
+        tally.begin(step, step / 4, 0.1 * step)
+        tally.add(torch.tensor([loss, 1.0]), logits, targets)
+    with pytest.raises(NonFinite, match=r"since step 1 \(epoch 0.250, lr=0.1\)"):
+        tally.read()
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_it_valid(tmp_path):
+    arguments = [*MINI, "runtime.checkpoint_every=2 steps"]
+    full = Command(
+        *arguments,
+        f"results={tmp_path}/full",
+        output=tmp_path / "first",
+        full_at=("basin.training.checkpoint", "write_atomically", 4),
+    )
+    assert full.wait() == 1
+    assert "next.pt" in full.text() and "Traceback" not in full.text()
+    (folder,) = (tmp_path / "full").iterdir()
+    assert torch.load(folder / "last.pt", weights_only=True)["counters"]["step"] == 6
+    assert not list(folder.glob("*.partial")) and not list(folder.glob(".*.partial"))
+    run(*arguments, f"results={tmp_path}/full", output=tmp_path / "second")
+    run(*arguments, f"results={tmp_path}/plain", output=tmp_path / "third")
+    assert bitwise(final_weights(tmp_path / "full"), final_weights(tmp_path / "plain"))
+
+
+@pytest.fixture
+def stopped(tmp_path):
+    """A run folder with two checkpoints, killed in its third epoch."""
+    results = tmp_path / "results"
+    arguments = [*MINI, f"results={results}"]
+    kill_at = ("basin.training.reporting", "predict", 3)
+    command = Command(*arguments, output=tmp_path / "output", kill_at=kill_at)
+    assert command.wait() == -signal.SIGKILL
+    (folder,) = results.iterdir()
+    return arguments, folder, tmp_path / "output"
+
+
+def test_a_truncated_checkpoint_falls_back_to_the_one_before(stopped):
+    arguments, folder, output = stopped
+    last = folder / "last.pt"
+    assert torch.load(last, weights_only=True)["t"] == 2.0
+    os.truncate(last, last.stat().st_size // 2)
+    text = run(*arguments, output=output)
+    assert "last.pt is truncated" in text and "continuing at epoch 1.000" in text
+
+
+def test_no_readable_checkpoint_is_an_error_not_a_new_start(stopped):
+    arguments, folder, output = stopped
+    for name in ("last.pt", "previous.pt"):
+        (folder / name).write_bytes(b"not a checkpoint")
+    text = run(*arguments, output=output, code=1)
+    assert "none of" in text and "rerun=true" in text
+    run(*arguments, "rerun=true", output=output)
+
+
+def test_a_checkpoint_with_code_is_refused(stopped):
+    arguments, folder, output = stopped
+    torch.save({"format": 1, "model": Exploit()}, folder / "last.pt")
+    text = run(*arguments, output=output, code=1)
+    assert "last.pt is refused: it holds pickled code" in text
+    assert not (folder / "exploited").exists()
+
+
+class Exploit:
+    def __reduce__(self):
+        return (os.system, ("touch exploited",))
+
+
+def test_a_checkpoint_of_another_configuration_is_refused_with_the_differing_keys(stopped):
+    arguments, folder, output = stopped
+    other = [*arguments, "optimizer.nesterov=false", "lr=0.02"]
+    first = Command(
+        *other, output=output, kill_at=("basin.training.checkpoint", "write_atomically", 2)
+    )
+    assert first.wait() == -signal.SIGKILL
+    (mine,) = (path for path in folder.parent.iterdir() if path != folder)
+    (mine / "last.pt").write_bytes((folder / "last.pt").read_bytes())
+    text = run(*other, output=output, code=1)
+    assert "optimizer.lr: 0.1 -> 0.02" in text and "optimizer.nesterov: True -> False" in text
+
+
+def test_a_newer_checkpoint_format_is_refused(stopped):
+    arguments, folder, output = stopped
+    content = torch.load(folder / "last.pt", weights_only=True)
+    torch.save({**content, "format": 99}, folder / "last.pt")
+    assert "checkpoint format 99" in run(*arguments, output=output, code=1)
+
+
+def test_a_second_process_on_a_running_folder_is_refused(tmp_path):
+    arguments = [*MINI, "epochs=60", f"results={tmp_path}"]
+    arguments.remove("epochs=3")
+    first = Command(*arguments, output=tmp_path / "first")
+    while not list(tmp_path.glob("*/metrics.jsonl")):
+        assert first.process.is_alive(), first.text()
+    text = run(*arguments, output=tmp_path / "second", code=1)
+    assert f"process {first.process.pid}" in text
+    first.kill(signal.SIGKILL)
+    assert first.wait() == -signal.SIGKILL

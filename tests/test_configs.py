@@ -1,0 +1,71 @@
+"""Every leaf of configs/ is found by itself: it composes, names every value, and builds."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_object
+
+from basin.experiment import build
+from basin.experiment.check import check
+from basin.experiment.schema import check_fields, register
+from basin.experiment.settings import run_settings, stage_settings
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+GROUPS = sorted(p.name for p in CONFIGS.iterdir() if p.is_dir())
+LEAVES = [
+    (p.relative_to(CONFIGS).parts[0], str(Path(*p.relative_to(CONFIGS).parts[1:]).with_suffix("")))
+    for p in sorted(CONFIGS.rglob("*/*.yaml"))
+]
+LONG_ENOUGH = {"schedule": ["epochs=200"]}
+
+
+def settings_of(*overrides):
+    register()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        cfg = compose("config", [*overrides])
+    check_fields(cfg)
+    return run_settings(cfg), stage_settings(cfg)
+
+
+@pytest.mark.parametrize(("group", "option"), LEAVES)
+def test_it_composes_and_builds_on_the_meta_device(group, option):
+    plan = check(*settings_of(f"{group}={option}", *LONG_ENOUGH.get(group, [])))
+    assert plan.parameters > 0 and plan.flops > 2 * plan.parameters / 100
+
+
+@pytest.mark.parametrize(("group", "option"), LEAVES)
+def test_yaml_is_the_only_home_of_a_value(group, option):
+    """Python hyper-parameters are keyword-only and have no default."""
+    settings, _ = settings_of(f"{group}={option}", *LONG_ENOUGH.get(group, []))
+    for path, node in build._targets(settings, ""):
+        if not node["_target_"].startswith("basin.") or path.startswith("logger"):
+            continue
+        for name, parameter in inspect.signature(get_object(node["_target_"])).parameters.items():
+            if name not in build.RUNTIME:
+                where = f"{path}: {node['_target_']}({name})"
+                assert parameter.kind is parameter.KEYWORD_ONLY, where
+                assert parameter.default is parameter.empty, where
+                assert name in node, where
+
+
+@pytest.mark.parametrize(
+    "override", ["averaging=[swa]", "augment=[crop_flip]", "logger=[console,wandb]"]
+)
+def test_groups_that_take_lists(override):
+    check(*settings_of(override))
+
+
+def test_empty_lists_are_none():
+    settings, stages = settings_of("averaging=[]", "augment=[]", "logger=[]")
+    assert settings["averaging"] == settings["augment"] == settings["logger"] == {}
+    check(settings, stages)
+
+
+def test_a_value_in_steps_is_one_in_epochs():
+    _, stages = settings_of("epochs=782 steps", "schedule=warmup", "schedule.lr.epochs=391 steps")
+    plan = check(*settings_of("epochs=782 steps"))
+    assert plan.epochs == {"train": 2.0}
+    lr = build.in_epochs(stages["train"]["schedule"], plan.clock)["lr"]
+    assert (lr["epochs"], lr["after"]["epochs"]) == (1.0, 2.0)
