@@ -53,8 +53,8 @@ def examples() -> Resident:
     return Resident(images.to(torch.uint8), labels)
 
 
-def prepare(dtype: torch.dtype):
-    half = torch.tensor([0.5])
+def prepare(dtype: torch.dtype, device: torch.device = CPU):
+    half = torch.tensor([0.5], device=device)
     return partial(normalise, mean=half, std=half, dtype=dtype, channels_last=True)
 
 
@@ -98,23 +98,24 @@ def build(
     bn_update: str = "once",
     augmentations=(),
     model=None,
+    device: torch.device = CPU,
 ) -> Parts:
     """`method(groups, model) -> (optimizer, averagers, schedules)` in a run of its own."""
     precision = precision or Precision("fp64", CPU)
     torch.manual_seed(7)
     network = (model() if model else Net(dropout)).to(
-        precision.parameters, memory_format=torch.channels_last
+        device, precision.parameters, memory_format=torch.channels_last
     )
     groups = [{"params": list(network.parameters())}]
     optimizer, averagers, schedules = method(groups, network)
     counters = Counters()
-    order = Order(num=NUM, drawn=NUM, seed=3, device=CPU)
+    order = Order(num=NUM, drawn=NUM, seed=3, device=device)
     data = Input(
-        examples(),
+        examples().to(device),
         order,
         batch_size=batch_size,
         augmentations=dict(augmentations),
-        prepare=prepare(precision.parameters),
+        prepare=prepare(precision.parameters, device),
         seed=5,
         counters=counters,
     )
@@ -124,7 +125,7 @@ def build(
         data,
         execution=Execution(precision, micro_batch, bn_update, 11),
         counters=counters,
-        tally=Tally(CPU),
+        tally=Tally(device),
         compile=False,
     )
     state = TrainState(

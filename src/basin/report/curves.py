@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 
 from basin.report.runs import Run
 
-STYLES = ("-", "--", ":", "-.")
-"""Of solutions: the last iterate is solid."""
+STYLES: tuple[Any, ...] = ("-", "--", ":", "-.")
+"""Of solutions, again from the first where there are more: the last iterate is solid."""
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's, which tell apart to the colour-blind; then a continuous map."""
 
@@ -25,17 +25,18 @@ def draw(runs: Sequence[Run], names: Sequence[str], output: Path) -> None:
     figure = Figure(figsize=(7.5, 7.6 + legend_height), dpi=130, layout="constrained")
     loss, error, rate = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1.6))
     colours = palette(len(runs))
+    styles = {name: STYLES[i % len(STYLES)] for i, name in enumerate(solutions)}
     for run, colour in zip(runs, colours, strict=True):
         _line(loss, run.curve("train", "loss"), colour, "-")
         _line(rate, run.curve("lr"), colour, "-")
         for solution in run.solutions:
-            style = STYLES[solutions.index(solution) % len(STYLES)]
-            _line(error, run.curve("solutions", solution, "test", "error"), colour, style)
+            points = run.curve("solutions", solution, "test", "error")
+            _line(error, points, colour, styles[solution])
     _axis(loss, "training loss", logarithmic=True)
     _axis(error, "test error (%)", logarithmic=False)
     _axis(rate, "learning rate", logarithmic=False)
     rate.set_xlabel("epoch")
-    _legend(figure, names, colours, solutions)
+    _legend(figure, names, colours, styles)
     figure.savefig(output)
 
 
@@ -43,10 +44,10 @@ def palette(num: int) -> list[Any]:
     """A colour for each run."""
     if num <= len(PALETTE):
         return list(PALETTE[:num])
-    return list(matplotlib.colormaps["viridis"](i / (num - 1)) for i in range(num))
+    return [matplotlib.colormaps["viridis"](i / (num - 1)) for i in range(num)]
 
 
-def _line(axes: Any, points: tuple[list[float], list[float]], colour: Any, style: str) -> None:
+def _line(axes: Any, points: tuple[list[float], list[float]], colour: Any, style: Any) -> None:
     """A curve; few points are marked, and one alone would not be seen otherwise."""
     marker = "o" if len(points[0]) <= 12 else ""
     axes.plot(*points, color=colour, linestyle=style, marker=marker, markersize=3.5, linewidth=1.4)
@@ -64,13 +65,13 @@ def _axis(axes: Any, label: str, *, logarithmic: bool) -> None:
 
 
 def _legend(
-    figure: Figure, names: Sequence[str], colours: Sequence[Any], solutions: Sequence[str]
+    figure: Figure, names: Sequence[str], colours: Sequence[Any], styles: Mapping[str, Any]
 ) -> None:
     """Runs by colour and, where there are several, solutions by style, above the panels."""
     handles = [Line2D([], [], color=c, linewidth=2.5) for c in colours]
     texts = list(names)
-    if len(solutions) > 1:
-        handles += [Line2D([], [], color="0.3", linestyle=s) for s, _ in zip(STYLES, solutions)]
-        texts += [f"{name} (test error)" for name in solutions]
-    columns = 1 if max(map(len, texts)) > 30 else 2
+    if len(styles) > 1:
+        handles += [Line2D([], [], color="0.3", linestyle=style) for style in styles.values()]
+        texts += [f"{name} (test error)" for name in styles]
+    columns = 1 if max(map(len, texts)) > 40 else 2
     figure.legend(handles, texts, loc="outside upper left", ncols=columns, frameon=False)

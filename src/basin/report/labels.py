@@ -2,87 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-LONGEST = 4
+LONGEST = 6
 """Settings in one label; runs that differ in more have little in common to be named by."""
+
+
+class Row(NamedTuple):
+    """A setting and its value in each run."""
+
+    key: str
+    values: list[Any]
+    is_kind: bool  # a group, and which option of it a run has
+
+    @property
+    def last(self) -> str:
+        """`lr` of optimizer.lr; the whole key of a group, schedule.lr."""
+        return self.key if self.is_kind else self.key.rsplit(".", 1)[-1]
 
 
 def labels(settings: Sequence[dict[str, Any]]) -> list[str]:
     """A label for each of several runs' settings; equal settings have equal labels."""
-    chosen = _without_repeats(_differing(settings))
-    names = _short([key for key, _ in chosen])
-    result = []
-    for number in range(len(settings)):
-        parts = [
-            f"{name}={_text(values[number])}"
-            for name, (_, values) in zip(names, chosen, strict=True)
-        ]
-        more = [f"and {len(parts) - LONGEST} more"] if len(parts) > LONGEST else []
-        result.append(", ".join([*parts[:LONGEST], *more]))
-    return result
+    keys = dict.fromkeys(key for one in settings for key in one)
+    found = [row for key in keys for row in _differing(key, [one.get(key) for one in settings])]
+    rows = sorted(_without_repeats(found), key=lambda row: not row.is_kind)
+    lasts = [row.last for row in rows]
+    names = [row.last if lasts.count(row.last) == 1 else row.key for row in rows]
+    more = f", and {len(rows) - LONGEST} more" if len(rows) > LONGEST else ""
+    pairs = [
+        [f"{name}={_text(value)}" for value in row.values]
+        for name, row in zip(names[:LONGEST], rows, strict=False)
+    ]
+    return [", ".join(pair[number] for pair in pairs) + more for number in range(len(settings))]
 
 
-def _differing(settings: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
-    """Keys and their values in each run, where these are not all the same."""
-    flats = [_flat(_summarised(one, settings), "") for one in settings]
-    keys = list(dict.fromkeys(key for flat in flats for key in flat))
-    rows = [(key, [flat.get(key) for flat in flats]) for key in keys]
-    return [(key, values) for key, values in rows if any(v != values[0] for v in values)]
+def _differing(key: str, values: list[Any]) -> Iterator[Row]:
+    """What differs under one key. Of a group of several kinds, only fields that all kinds have."""
+    groups = [value if isinstance(value, dict) else {} for value in values]
+    if not any(groups):
+        if any(value != values[0] for value in values):
+            yield Row(key, values, False)
+        return
+    kinds = [_kind(group) for group in groups]
+    several = len(set(kinds)) > 1
+    if several:
+        yield Row(key, kinds, True)
+    for name in dict.fromkeys(name for group in groups for name in group):
+        if name != "_target_" and not (several and any(name not in group for group in groups)):
+            yield from _differing(f"{key}.{name}", [group.get(name) for group in groups])
 
 
-def _summarised(one: dict[str, Any], settings: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Settings in which a group that is another class in another run is only that class's name."""
-    result = {}
-    for key, value in one.items():
-        kinds = {str(_kind(other.get(key))) for other in settings}
-        result[key] = _kind(value) if len(kinds) > 1 else value
-    return result
+def _kind(group: dict[str, Any]) -> str:
+    """`sgd` for basin.optimizer.sgd.SGD; of a group that is a list of options, all their names."""
+    if "_target_" in group:
+        return str(group["_target_"]).split(".")[-2]
+    return "+".join(name for name, entry in group.items() if isinstance(entry, dict)) or "none"
 
 
-def _kind(value: Any) -> Any:
-    """`sgd` of basin.optimizer.sgd.SGD; the names in a group that is a list of options."""
-    if not isinstance(value, dict):
-        return None
-    if "_target_" in value:
-        return value["_target_"].split(".")[-2]
-    kinds = [f"{_kind(entry) or name}" for name, entry in value.items() if isinstance(entry, dict)]
-    return "+".join(kinds) or "none"
-
-
-def _flat(value: Any, path: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {path: value}
-    return {
-        key: inner
-        for name, entry in value.items()
-        for key, inner in _flat(entry, f"{path}.{name}" if path else str(name)).items()
-    }
-
-
-def _without_repeats(rows: list[tuple[str, list[Any]]]) -> list[tuple[str, list[Any]]]:
-    """Fields that repeat another of the same last name, as schedule.lr.epochs does epochs, left out.
+def _without_repeats(rows: Sequence[Row]) -> list[Row]:
+    """Without fields that repeat another of the same last name, as schedule.lr.epochs does epochs.
 
     A null repeats anything: `lr` is null where optimizer.lr has its YAML's value.
     """
-    kept: list[tuple[str, list[Any]]] = []
-    for key, values in sorted(rows, key=lambda row: sum(value is None for value in row[1])):
-        last = key.rsplit(".", 1)[-1]
-        if not any(last == k.rsplit(".", 1)[-1] and _repeats(values, v) for k, v in kept):
-            kept.append((key, values))
-    order = [key for key, _ in rows]
-    return sorted(kept, key=lambda row: order.index(row[0]))
+    kept: list[Row] = []
+    for row in sorted(rows, key=lambda row: sum(value is None for value in row.values)):
+        if not any(row.last == other.last and _repeats(row, other) for other in kept):
+            kept.append(row)
+    return [row for row in rows if row in kept]
 
 
-def _repeats(values: list[Any], of: list[Any]) -> bool:
-    return all(a is None or a == b for a, b in zip(values, of, strict=True))
-
-
-def _short(keys: list[str]) -> list[str]:
-    """The last name of each key, or all of it where two would be alike."""
-    lasts = [key.rsplit(".", 1)[-1] for key in keys]
-    return [last if lasts.count(last) == 1 else key for key, last in zip(keys, lasts, strict=True)]
+def _repeats(row: Row, other: Row) -> bool:
+    pairs = zip(row.values, other.values, strict=True)
+    return all(value is None or value == known for value, known in pairs)
 
 
 def _text(value: Any) -> str:

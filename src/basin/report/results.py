@@ -11,11 +11,12 @@ HEAD = ("run", "solution", "epoch", "test error", "validation", "NLL", "ECE", "b
 COST = ("gradients", "seconds")
 
 
-def table(runs: Sequence[Run], names: Sequence[str]) -> str:
-    """A row for each solution of each run; `*` marks a run that is not finished."""
+def table(runs: Sequence[Run]) -> str:
+    """A row for each solution of each run, numbered from 1; `*` marks one that is not finished."""
     rows: list[tuple[str, ...]] = [(*HEAD, *COST)]
-    for run, name in zip(runs, names, strict=True):
-        rows += _finished(name, run.record) if run.record else _unfinished(f"{name} *", run)
+    for number, run in enumerate(runs, start=1):
+        unfinished = f"{number} *"
+        rows += _finished(str(number), run.record) if run.record else _unfinished(unfinished, run)
     empty = [c for c in range(len(rows[0])) if not any(row[c] for row in rows[1:])]
     rows = [tuple(cell for c, cell in enumerate(row) if c not in empty) for row in rows]
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]

@@ -178,10 +178,11 @@ class MinibatchClosure:
         return losses.detach()
 
     def _count(self, backward: bool) -> None:
+        everywhere = round(self.size / self.batch.share)  # on all ranks
         if backward:
-            self._counters.examples += self.size * self._ranks.size
+            self._counters.examples += everywhere
         else:
-            self._counters.forward_only += self.size * self._ranks.size
+            self._counters.forward_only += everywhere
 
     def _finish(self, model: nn.Module, network: Network, loss: Tensor, sync: bool) -> None:
         """Unscale, look for overflow, average over ranks."""

@@ -1,0 +1,55 @@
+"""Runs of a minute or more: real CIFAR-10, and the compiler."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from commands import MINI, Command, final_weights, run
+
+ROOT = os.environ.get("BASIN_DATA", "")
+HAVE_CIFAR = (Path(ROOT) / "cifar-10-batches-py").is_dir()
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.skipif(not HAVE_CIFAR, reason="no CIFAR-10 in BASIN_DATA")
+def test_the_main_job_trains_on_real_images(tmp_path):
+    arguments = ["model=wrn_16_4", "dataset=cifar10", f"dataset.root={ROOT}", "epochs=1"]
+    arguments += ["dataset.limit_train=5120", "device=cpu", "logger=none", f"results={tmp_path}"]
+    command = Command(*arguments, output=tmp_path / "output")
+    assert command.wait(540) == 0, command.text()
+    (path,) = tmp_path.glob("wrn_16_4_cifar10_*-s0/record.json")
+    record = json.loads(path.read_text())
+    assert record["cost"]["parameters"] == 2_748_890
+    assert record["dataset"] == {"train": 5120, "test": 10_000}
+    assert record["results"]["last"]["final"]["test"]["error"] < 75  # 90 without learning
+
+
+@pytest.mark.skipif(not HAVE_CIFAR, reason="no CIFAR-100 in BASIN_DATA")
+def test_cifar100_with_a_validation_split(tmp_path):
+    arguments = ["model=resnet20", "dataset=cifar100", f"dataset.root={ROOT}", "epochs=2 steps"]
+    arguments += ["dataset.validation=5000", "device=cpu", "logger=none", f"results={tmp_path}"]
+    command = Command(*arguments, output=tmp_path / "output")
+    assert command.wait(300) == 0, command.text()
+    (path,) = tmp_path.glob("resnet20_cifar100_*-s0/record.json")
+    record = json.loads(path.read_text())
+    assert record["dataset"] == {"train": 45_000, "validation": 5000, "test": 10_000}
+    assert record["cost"]["steps"] == 2
+
+
+def test_compiled_training_learns_and_continues(tmp_path):
+    arguments = [*MINI, "runtime.compile=true", f"results={tmp_path}/compiled"]
+    kill_at = ("basin.training.reporting", "predict", 3)
+    killed = Command(*arguments, output=tmp_path / "first", kill_at=kill_at)
+    assert killed.wait(300) == -signal.SIGKILL, killed.text()
+    continued = Command(*arguments, output=tmp_path / "second")
+    assert continued.wait(300) == 0, continued.text()
+    assert "continuing at epoch 2.000" in continued.text()
+    run(*MINI, f"results={tmp_path}/eager", output=tmp_path / "third")
+    for compiled, eager in zip(
+        final_weights(tmp_path / "compiled").values(),
+        final_weights(tmp_path / "eager").values(),
+        strict=True,
+    ):
+        assert (compiled.double() - eager.double()).abs().max() < 0.02  # fusions round otherwise
