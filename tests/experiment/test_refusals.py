@@ -10,6 +10,7 @@ import torch
 from commands import MINI, Command, bitwise, final_weights, run
 
 import train
+from basin.experiment.schema import RENAMED
 from basin.training.tally import NonFinite
 
 NOT_THERE = not torch.cuda.is_available()
@@ -82,6 +83,11 @@ def test_bad_input_is_named_with_what_is_allowed(refused, arguments, words):
     for word in words:
         assert word in error
     assert len(error.splitlines()) < 60
+
+
+def test_a_renamed_key_is_answered_with_its_new_name(refused, monkeypatch):
+    monkeypatch.setitem(RENAMED, "learning_rate", "lr")
+    assert "learning_rate is now called lr" in refused("learning_rate=3")
 
 
 @pytest.mark.skipif(not NOT_THERE, reason="this machine has CUDA")

@@ -18,11 +18,13 @@ class Normalise:
         self._dtype = dtype
         self._work = torch.promote_types(dtype, torch.float32)
         self._width, self._channels_last = width, channels_last
-        scale, shift = 1 / (255 * std.double()), -mean.double() / std.double()
+        exact_mean, exact_std = mean.cpu().double(), std.cpu().double()  # mps has no float64
+        scale, shift = 1 / (255 * exact_std), -exact_mean / exact_std
+        both = [v.to(device=mean.device, dtype=self._work) for v in (scale, shift)]
         if channels_last:  # rows of W C numbers: the broadcast dimension is long enough for SIMD
-            self._scale, self._shift = (v.to(self._work).repeat(width) for v in (scale, shift))
+            self._scale, self._shift = (v.repeat(width) for v in both)
         else:
-            self._scale, self._shift = (v.to(self._work)[:, None, None] for v in (scale, shift))
+            self._scale, self._shift = (v[:, None, None] for v in both)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) uint8 -> floats, channels_last or contiguous."""

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from basin.experiment.help import GROUPS
-from basin.experiment.schema import UnknownField
+from basin.experiment.schema import RENAMED, UnknownField
 
 CHOICE = re.compile(rf"({'|'.join(GROUPS)})(@[\w.]+)?=\w+|hydra\.searchpath=.*")
 """Words of a command line that choose an option of a group."""
@@ -33,6 +33,8 @@ def explain(error: BaseException, configs: str) -> str:
 
 def unknown(key: str, configs: str) -> str:
     """A key that no configuration has, with the ones that may have been meant."""
+    if key in RENAMED:
+        return f"{key} is now called {RENAMED[key]}."
     near = nearest(key, keys(configs))
     hint = f"Did you mean {' or '.join(near)}?" if near else "See python train.py --help."
     return f"{key} is not a field of this configuration. {hint}"

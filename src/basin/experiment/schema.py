@@ -8,6 +8,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+RENAMED: dict[str, str] = {}
+"""Keys of earlier versions and what they are called now, for the error that they get."""
 MACHINE_ONLY = (
     "device",
     "logger",
