@@ -11,6 +11,9 @@ CONFIGS = Path(__file__).resolve().parent / "configs"
 
 def main() -> int:
     """Run the command line; returns the exit code."""
+    from basin.experiment.platforms import refuse_windows
+
+    refuse_windows()
     if {"--help", "-h"} & set(sys.argv[1:]):
         from basin.experiment.help import text
 

@@ -10,7 +10,8 @@ from hydra.utils import get_object
 from basin.experiment import build
 from basin.experiment.check import check
 from basin.experiment.schema import check_fields, register
-from basin.experiment.settings import run_settings, stage_settings
+from basin.experiment.settings import run_settings
+from basin.experiment.staging import stage_settings
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 GROUPS = sorted(p.name for p in CONFIGS.iterdir() if p.is_dir())

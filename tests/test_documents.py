@@ -10,7 +10,8 @@ from hydra import compose, initialize_config_dir
 from basin.experiment.check import check
 from basin.experiment.help import GROUPS, text
 from basin.experiment.schema import check_fields, register
-from basin.experiment.settings import run_settings, stage_settings
+from basin.experiment.settings import run_settings
+from basin.experiment.staging import stage_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

@@ -14,8 +14,14 @@ def test_durations():
     assert clock.epochs("391 steps") == 1.0
     assert clock.epochs("392 steps") == 1 + 128 / 50_000
     assert clock.epochs("10000 images") == 0.2
-    assert clock.drawn(0.2) == 10_000
     assert Clock(49_920, 128).epochs("390 steps") == 1.0  # the partial batch dropped
+
+
+def test_steps_end_where_the_cursor_is_after_them():
+    clock, o = Clock(50_000, 128), Order(num=50_000, drawn=50_000, seed=0, device=CPU)
+    for step in range(1, 1200):
+        o.next(128, stream=0, exactly=False)
+        assert clock.epochs(f"{step} steps") == o.cursors[0] / 50_000
 
 
 @pytest.mark.parametrize("bad", ["abc", "3 weeks", "steps", None, True])

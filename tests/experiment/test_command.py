@@ -10,6 +10,8 @@ import torch
 from commands import MINI, ROOT, Command, bitwise, final_weights, run
 from safetensors.torch import load_file
 
+from basin.experiment import devices
+
 SEAMS = f"hydra.searchpath=[file://{ROOT}/tests/seams/configs]"
 
 
@@ -53,6 +55,8 @@ def test_its_record(finished):
     assert cost["parameters"] == 175_066 - 288  # one input channel instead of three
     assert cost["forward_flops_per_image"] > 1e6 and cost["peak_memory_bytes"] > 1e6
     assert record["dataset"] == {"train": 160, "validation": 100, "test": 360}
+    assert record["computed"]["precision"] == "fp32"
+    assert record["computed"]["cudnn_tf32"] is False
     assert record["numerics"] == 1 and record["exact"] is True
     assert record["environment"]["packages"]["torch"] == str(torch.__version__).split("+")[0]
     text = json.dumps(record)
@@ -178,6 +182,21 @@ def test_two_stages_resume_bitwise(step, tmp_path):
     assert lines[2]["lr"] < 0.01 < lines[0]["lr"]
 
 
+def test_two_stages_on_the_clock_of_the_run_have_the_rates_of_one(tmp_path):
+    common = [a for a in MINI if a != "epochs=3"]
+    stages = ["+stages.train.epochs=1", "+stages.train.clock=run"]
+    stages += ["+stages.more={epochs:2,clock:run,optimizer_state:keep}"]
+    run(*common, *stages, f"results={tmp_path}/two", output=tmp_path / "o")
+    run(*common, "epochs=3", f"results={tmp_path}/one", output=tmp_path / "o")
+    rates = [
+        [json.loads(line)["lr"] for line in path.read_text().splitlines()]
+        for path in (*tmp_path.glob("two/*/metrics.jsonl"), *tmp_path.glob("one/*/metrics.jsonl"))
+    ]
+    assert rates[0] == pytest.approx(rates[1], rel=1e-12)
+    cost = record_of(tmp_path / "two")["cost"]
+    assert cost["passes"] == cost["gradient_evaluations"] == 3
+
+
 def test_cfg_and_info_are_those_of_a_hydra_application(tmp_path):
     text = run("--cfg", "job", "experiment=quickstart", output=tmp_path / "cfg")
     assert "batch_size: 64" in text
@@ -185,11 +204,22 @@ def test_cfg_and_info_are_those_of_a_hydra_application(tmp_path):
 
 
 def test_windows_is_refused(monkeypatch):
-    from basin.experiment.devices import refuse_windows
+    import train
 
     monkeypatch.setattr(sys, "platform", "win32")
+    for module in ("fcntl", "torch"):  # which Windows has not, or which is slow
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(SystemExit, match="Windows"):
-        refuse_windows()
+        train.main()
+
+
+def test_cuda_without_a_number_is_the_current_device(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    assert devices.pick("cuda") == torch.device("cuda", 1)
+    assert devices.pick("cuda:0") == torch.device("cuda", 0)
+    with pytest.raises(ValueError, match="cuda:2"):
+        devices.pick("cuda:2")
 
 
 def test_another_thread_count_continues_and_is_not_called_exact(tmp_path):

@@ -7,7 +7,8 @@ from hydra import compose, initialize_config_dir
 
 from basin.experiment.identity import essential, identities
 from basin.experiment.schema import register
-from basin.experiment.settings import run_settings, stage_settings
+from basin.experiment.settings import run_settings
+from basin.experiment.staging import stage_settings
 
 CONFIGS = str(Path(__file__).resolve().parents[2] / "configs")
 

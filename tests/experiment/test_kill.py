@@ -47,8 +47,13 @@ def test_killed_at_a_chosen_moment(moment, undisturbed, tmp_path):
     run(*arguments, output=tmp_path / "second")
     assert bitwise(final_weights(undisturbed), final_weights(tmp_path))
     assert metrics(undisturbed) == metrics(tmp_path)
-    (record,) = tmp_path.glob("*/record.json")
-    assert json.loads(record.read_text())["exact"]
+    ours, theirs = (
+        json.loads(next(folder.glob("*/record.json")).read_text())
+        for folder in (tmp_path, undisturbed)
+    )
+    assert ours["exact"] and ours["results"] == theirs["results"]
+    for name in ("steps", "gradient_evaluations", "forward_only", "passes"):
+        assert ours["cost"][name] == theirs["cost"][name]
 
 
 def kill_often(arguments, tmp_path, kills, seed):

@@ -75,6 +75,17 @@ QUICK = "experiment=quickstart"
         (["model=wrn_99"], ["wrn_99", "wrn_28_10", "resnet20"]),
         (["optimizer=sdg"], ["sdg", "adamw"]),
         (["lr=[1,2]"], ["lr"]),
+        (["lr=0.1", "optimizer.lr=0.2"], ["lr and optimizer.lr"]),
+        (["lr=inf"], ["lr=inf"]),
+        (["optimizer.weight_decay=inf"], ["optimizer.weight_decay=inf", "finite"]),
+        (["optimizer.momentum=abc"], ["optimizer.momentum='abc'", "float"]),
+        (["model.depth=abc"], ["model.depth='abc'", "int"]),
+        (["optimizer.nesterov=3"], ["optimizer.nesterov=3", "bool"]),
+        (["schedule.lr.epochs=null"], ["schedule.lr.epochs=None"]),
+        (["+optimizer.base=adamw"], ["optimizer@optimizer.base=adamw"]),
+        (["stages.train=5"], ["stages.train=5"]),
+        (["augment=crop_flip", "augment.crop_flip.pad=9"], ["augment.crop_flip", "pad=9"]),
+        (["results="], ["results= is empty"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in value[0] else "",
 )
@@ -217,3 +228,40 @@ def test_a_second_process_on_a_running_folder_is_refused(tmp_path):
     assert f"process {first.process.pid}" in text
     first.kill(signal.SIGKILL)
     assert first.wait() == -signal.SIGKILL
+
+
+def test_a_process_that_lost_its_folder_stops_without_writing(tmp_path):
+    arguments = [*MINI, "epochs=400", "runtime.checkpoint_every=1000", f"results={tmp_path}"]
+    arguments.remove("epochs=3")
+    command = Command(*arguments, output=tmp_path / "output")
+    while not list(tmp_path.glob("*/metrics.jsonl")):
+        assert command.process.is_alive(), command.text()
+    (lock,) = tmp_path.glob("*/lock.json")
+    holder = json.loads(lock.read_text())
+    lock.write_text(json.dumps({**holder, "token": "another", "host": "elsewhere"}))
+    assert command.wait() == 1, command.text()
+    assert "was taken over by" in command.text()
+    folder = lock.parent
+    assert not list(folder.glob("*.pt"))
+    assert json.loads((folder / "status.json").read_text())["state"] == "running"
+
+
+def test_a_signal_ends_a_sweep_and_not_one_run_of_it(tmp_path):
+    arguments = ["-m", *MINI, "seed=0,1,2", f"hydra.sweep.dir={tmp_path}/sweep"]
+    command = Command(*arguments, f"results={tmp_path}/runs", output=tmp_path / "output")
+    while not list(tmp_path.glob("runs/*/metrics.jsonl")):
+        assert command.process.is_alive(), command.text()
+    command.kill(signal.SIGTERM)
+    assert command.wait() == 128 + signal.SIGTERM, command.text()
+    assert len(list(tmp_path.glob("runs/*"))) == 1
+
+
+def test_what_a_kill_right_after_the_record_left_is_tidied(tmp_path):
+    arguments = [*MINI, f"results={tmp_path}"]
+    kill_at = ("basin.training.checkpoint", "Checkpoints.clear", 1)
+    assert Command(*arguments, output=tmp_path / "first", kill_at=kill_at).wait() < 0
+    assert list(tmp_path.glob("*/last.pt"))
+    run(*arguments, output=tmp_path / "second")
+    assert not list(tmp_path.glob("*/*.pt"))
+    (status,) = tmp_path.glob("*/status.json")
+    assert json.loads(status.read_text())["state"] == "done"

@@ -174,8 +174,13 @@ def test_resample_keeps_examples_and_streams_are_independent():
     assert closure.input.order.cursors == {0: 22}
     closure.resample(stream=2)
     assert closure.input.order.cursors == {0: 22, 2: 16}
-    with pytest.raises(ValueError, match="keep=17"):
-        closure.resample(size=20, keep=17)
+    with pytest.raises(ValueError, match="keep=16"):
+        closure.resample(size=16, keep=16)
+    while closure.input.order.cursors[0] % 120:
+        closure.resample()
+    assert closure.size < 12  # the end of the pass: an overlapping sampler keeps what there is
+    closure.resample(size=16, keep=12)
+    assert closure.size == 16
 
 
 class ShakeToy(nn.Module):

@@ -40,11 +40,7 @@ class Clock:
         if unit == "image":
             return number / self.examples
         passes, rest = divmod(number, self.steps_per_epoch)
-        return passes + rest * self.batch_size / self.examples
-
-    def drawn(self, epochs: float) -> int:
-        """Examples drawn in that many epochs."""
-        return round(epochs * self.examples)
+        return (passes * self.examples + rest * self.batch_size) / self.examples  # as t is rounded
 
 
 def check_duration(name: str, duration: Duration) -> None:

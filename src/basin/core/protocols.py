@@ -224,6 +224,7 @@ class Counters:
     step: int = 0  # updates, skipped ones included
     skipped: int = 0  # updates that fp16 overflow threw away
     batches: int = 0  # minibatches drawn
+    drawn: int = 0  # examples drawn, of all data orders
     examples: int = 0  # examples through forward and backward
     forward_only: int = 0  # examples through forward alone, BN re-estimation included
 

@@ -59,6 +59,19 @@ def permutation(seed: int, num: int, device: torch.device) -> Tensor:
     return torch.argsort(bits(seed, torch.arange(num, device=device)), stable=True)
 
 
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seed torch's own generators, which dropout draws from: the CPU's and the device's.
+
+    Not torch.manual_seed: without an initialised CUDA that formats a stack trace at every call.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        index = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.default_generators[index].manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
 class CounterDraws:
     """Draws of a minibatch whose examples have the given draw numbers (B,) in a data order."""
 

@@ -10,7 +10,7 @@ from torch import nn
 from basin.core.images import Normalise
 from basin.core.order import Order
 from basin.core.protocols import Counters, Stage, TrainState
-from basin.core.random import derive
+from basin.core.random import derive, seed_generators
 from basin.experiment import build
 from basin.experiment.check import Plan
 from basin.experiment.settings import Settings, seeds
@@ -50,9 +50,14 @@ class Assembly:
         )
         self._counters = Counters()
 
+    def seed(self, index: int) -> None:
+        """What a transfer or an optimizer draws when it is built depends on the stage alone."""
+        seed = derive(seeds(self._settings)["seed_init"], "stage", index)
+        seed_generators(seed, self._device)
+
     def model(self) -> nn.Module:
         """The network, initialised on the CPU so that every device begins with the same weights."""
-        torch.manual_seed(derive(seeds(self._settings)["seed_init"], "weights"))
+        seed_generators(derive(seeds(self._settings)["seed_init"], "weights"), self._device)
         return self.place(
             build.model(
                 self._settings,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from functools import partial
-from typing import Any
+from math import isfinite
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import hydra
 from hydra.errors import InstantiationException
 from torch import nn
 
-from basin.core.clock import Clock
+from basin.core.clock import DURATION, Clock
 from basin.core.parameters import parameter_groups
 from basin.core.protocols import Augmentation, Averager, Objective, Optimizer, Schedule
 from basin.experiment.settings import Settings, in_epochs
@@ -33,6 +35,7 @@ def check_targets(settings: Settings) -> None:
             target = hydra.utils.get_object(node["_target_"])
         except Exception as error:
             raise ValueError(f"{path}._target_={node['_target_']}: {error}") from None
+        _check_types(path, node, target)
         parameters = inspect.signature(target).parameters
         if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             continue
@@ -52,6 +55,36 @@ def check_targets(settings: Settings) -> None:
         missing = sorted(needed - own - set(RUNTIME))
         if missing:
             raise ValueError(f"{path}: {node['_target_']} needs {', '.join(missing)}")
+
+
+def _check_types(path: str, node: Settings, target: Any) -> None:
+    """Hold numbers, switches and words against their annotations."""
+    function = target.__init__ if inspect.isclass(target) else target
+    try:
+        hints = get_type_hints(function)
+    except (NameError, TypeError):  # annotations of another library that cannot be resolved
+        return
+    for key, value in node.items():
+        if key in hints and not _fits(value, hints[key]):
+            wanted = "finite float" if hints[key] is float else hints[key]
+            wanted = getattr(wanted, "__name__", wanted)
+            raise ValueError(f"{path}.{key}={value!r} is not of type {wanted}")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a YAML value is of a type; unknown types take anything."""
+    if get_origin(hint) in (UnionType, Union):
+        return any(_fits(value, one) for one in get_args(hint))
+    if hint is float:
+        numbers = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return (numbers and isfinite(value)) or bool(DURATION.fullmatch(str(value)))
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint in (bool, str, type(None)):
+        return isinstance(value, hint)
+    if get_origin(hint) in (tuple, list, Sequence):
+        return isinstance(value, (list, tuple))
+    return True
 
 
 def dataset(settings: Settings, seed: int) -> Any:
@@ -117,6 +150,11 @@ def _optimizer(path: str, node: Settings, **available: Any) -> Optimizer:
     """An optimizer around its base, to any depth."""
     own = {key: value for key, value in node.items() if key != "base"}
     if "base" in node:
+        if not isinstance(node["base"], dict):
+            raise ValueError(
+                f"{path}.base={node['base']} is not an optimizer; choose one by"
+                f" optimizer@{path}.base={node['base']}"
+            )
         available = {**available, "base": _optimizer(f"{path}.base", node["base"], **available)}
     optimizer: Optimizer = _make(path, own, **available)
     return optimizer
@@ -133,9 +171,9 @@ def _make(path: str, node: Settings, **available: Any) -> Any:
             return made
         named = set(inspect.signature(made.func).parameters)
         return made(**{key: value for key, value in available.items() if key in named})
-    except (InstantiationException, ValueError) as error:
+    except (InstantiationException, ValueError, TypeError) as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) else error
-        if not isinstance(cause, ValueError):
+        if not isinstance(cause, (ValueError, TypeError)):
             raise
         text = str(cause)
         raise ValueError(text if text.startswith(f"{path}.") else f"{path}: {text}") from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import torch
 
 from basin.core.clock import Clock, check_duration
 from basin.core.parameters import DECAY
+from basin.core.random import CounterDraws
 from basin.experiment import build
 from basin.experiment.settings import Settings, seeds
 from basin.training.closure import BN_UPDATES
@@ -42,10 +44,10 @@ def check(settings: Settings, stages: dict[str, Settings]) -> Plan:
             num_classes=dataset.facts.num_classes,
             in_channels=dataset.facts.shape[0],
         )
-        build.augmentations(settings)
         build.objective(settings)
         for stage in stages.values():
             _stage(stage, network, clock)
+    _try_augmentations(settings, dataset.facts.shape)
     return Plan(
         dataset=dataset,
         clock=clock,
@@ -77,13 +79,26 @@ def flops_of(network: torch.nn.Module, shape: tuple[int, int, int]) -> int:
     return counter.get_total_flops()
 
 
+def _try_augmentations(settings: Settings, shape: tuple[int, int, int]) -> None:
+    """Two black images through every augmentation, so that none fails at the first update."""
+    images = torch.zeros(2, *shape, dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
+    targets, numbers = torch.zeros(2, dtype=torch.int64), torch.arange(2)
+    for name, augmentation in build.augmentations(settings).items():
+        try:
+            images, targets = augmentation(images, targets, CounterDraws(0, numbers))
+        except ValueError as error:
+            raise ValueError(f"augment.{name}: {error}") from None
+
+
 def _fields(settings: Settings) -> None:
     for name, allowed in CHOICES.items():
         if settings[name] not in allowed:
             raise ValueError(f"{name}={settings[name]!r} is not one of {', '.join(allowed)}")
     for name in ("lr", "weight_decay"):
-        if settings[name] is not None and not settings[name] >= 0:
-            raise ValueError(f"{name}={settings[name]} is negative; give 0 or more")
+        if settings[name] is not None and not 0 <= settings[name] < inf:
+            raise ValueError(f"{name}={settings[name]} is not a finite number of 0 or more")
+    if not settings["results"].strip():
+        raise ValueError("results= is empty; give a folder, such as results/runs")
     _lengths_and_counts(settings)
 
 

@@ -12,7 +12,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from basin.experiment.devices import refuse_windows
 from basin.experiment.errors import explain
 from basin.experiment.run import Stopped, run
 from basin.experiment.schema import register
@@ -20,7 +19,6 @@ from basin.experiment.schema import register
 
 def run_command(configs: Path, *, full_error: bool) -> int:
     """Run what sys.argv says; 0 when it is done, 128 + signal when it was stopped, else 1."""
-    refuse_windows()
     register()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing them
     try:

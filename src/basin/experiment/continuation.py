@@ -9,13 +9,15 @@ from basin.experiment.environment import choices
 from basin.experiment.identity import differences, essential
 from basin.experiment.job import Job, Output, tell
 from basin.training.checkpoint import CheckpointError
+from basin.training.precision import flags, resolve
 
 
 class Continuation:
     """The checkpoint of a run, or its absence.
 
     exact: whether every process so far made the same choices of device, threads, precision,
-    compilation and versions, so that the run is bitwise one that was never stopped.
+    compilation and versions, and deterministic kernels where that is a choice, so that the run is
+    bitwise one that was never stopped.
     """
 
     def __init__(self, job: Job, output: Output) -> None:
@@ -23,12 +25,17 @@ class Continuation:
         self.precision = job.precision
         if self.content is not None:
             self._refuse_foreign(self.content)
-            self.precision = self.content["choices"]["precision"]  # not measured or chosen again
+            before = self.content["choices"]["precision"]  # not chosen again
+            self.precision = resolve(before, job.device)
         self._choices = choices(job.device, self.precision, job.settings)
         earlier = self._choices if self.content is None else self.content["choices"]
         now = self._choices
         differing = [f"{k} {v} -> {now.get(k)}" for k, v in earlier.items() if v != now.get(k)]
-        self.exact = not differing and (self.content is None or self.content["exact"])
+        repeatable = job.device.type == "cpu" or job.settings["runtime"]["deterministic"]
+        self.exact = self.content is None or (
+            not differing and repeatable and self.content["exact"]
+        )
+        self.computed = {**now, **flags()}
         output.lines.rewind(0 if self.content is None else self.content["position"])
         if self.content is not None:
             note = f"continuing at epoch {self.content['epoch']:.3f}"

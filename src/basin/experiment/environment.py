@@ -36,6 +36,7 @@ def choices(device: torch.device, precision: str, settings: dict[str, Any]) -> d
         "precision": precision,
         "compile": settings["runtime"]["compile"],
         "torch": str(torch.__version__),
+        "cudnn": torch.backends.cudnn.version() if device.type == "cuda" else None,
         "basin": basin.__version__,
     }
 
@@ -61,11 +62,17 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def code() -> tuple[str | None, str]:
-    """Commit and uncommitted changes of this checkout; (None, "") where it is not one."""
+    """Commit and uncommitted changes, new files too; (None, "") where this is no checkout."""
     root = Path(basin.__file__).parents[2]
     commit = _git(root, "rev-parse", "HEAD")
-    changes = _git(root, "diff", "HEAD", "--", "src", "configs", "train.py") if commit else None
-    return commit, changes or ""
+    if commit is None:
+        return None, ""
+    paths = ("src", "configs", "train.py")
+    changes = _git(root, "diff", "HEAD", "--", *paths) or ""
+    added = _git(root, "ls-files", "--others", "--exclude-standard", "--", *paths) or ""
+    for name in added.splitlines():
+        changes += f"\n+++ {name}\n{(root / name).read_text(errors='replace')}"
+    return commit, changes.strip()
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -23,7 +23,7 @@ class Outcome:
 
     parts: Parts
     evaluator: Evaluator
-    seconds: float
+    around: Bookkeeping
 
 
 def execute(job: Job, output: Output, before: Continuation) -> Outcome:
@@ -38,6 +38,7 @@ def execute(job: Job, output: Output, before: Continuation) -> Outcome:
     optimizer: Optimizer | None = None
     seconds = start = 0.0
     for index, (name, settings) in enumerate(job.stages.items()):
+        assembly.seed(index)
         transfer = build.transfer(settings)
         if transfer is not None:
             model = assembly.place(transfer(model))
@@ -65,7 +66,7 @@ def execute(job: Job, output: Output, before: Continuation) -> Outcome:
             fit(parts.state, parts.closure, around)
             seconds, optimizer = around.meter.seconds, parts.state.optimizer
         start += length
-    return Outcome(parts, evaluator, seconds)
+    return Outcome(parts, evaluator, around)
 
 
 def _intervals(job: Job) -> Intervals:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ class RunFolder:
         """Make the folder; ValueError where it cannot be written."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.path / ".writable", "")
-            (self.path / ".writable").unlink()
+            with tempfile.TemporaryFile(dir=self.path) as file:
+                file.write(b"is there room?")
         except OSError as error:
             raise ValueError(
                 f"results={self.path.parent} cannot be written ({error.strerror});"

@@ -33,6 +33,8 @@ class Job:
     folder: RunFolder
     device: torch.device
     precision: str
+    environment: dict[str, Any]
+    permit: Callable[[], None]
     interrupted: Callable[[], bool]
 
     @property
@@ -50,18 +52,20 @@ class Output:
     status: Status
     checkpoints: Checkpoints
     epochs: float
+    permit: Callable[[], None]  # raises LostLock
 
     def epoch(self, line: dict[str, Any]) -> None:
         """An evaluation, to every logger and to status.json."""
+        self.permit()
         for logger in self.loggers:
             logger.epoch(line)
         self.status.write("running", epoch=line["t"], epochs=self.epochs)
 
     def progress(self, line: dict[str, Any]) -> None:
-        """A log point, to every logger and to status.json."""
+        """A log point, to every logger, and to status.json where that is old."""
         for logger in self.loggers:
             logger.progress(line)
-        self.status.write("running", epoch=line["t"], epochs=self.epochs)
+        self.status.refresh(epoch=line["t"], epochs=self.epochs)
 
     def finish(self, summary: dict[str, Any]) -> None:
         """The last call."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from basin.core.files import remove_partial
@@ -19,18 +20,19 @@ from basin.experiment.folder import RunFolder
 from basin.experiment.identity import essential, identities
 from basin.experiment.job import Job, Output, tell
 from basin.experiment.schema import check_fields
-from basin.experiment.settings import run_settings, stage_settings
+from basin.experiment.settings import check_words, run_settings
+from basin.experiment.staging import stage_settings
 from basin.experiment.summary import finish, headline, present
-from basin.launch.lock import RunLock
+from basin.launch.lock import LostLock, RunLock
 from basin.launch.signals import Interrupt
-from basin.launch.status import Status
+from basin.launch.status import Status, read_status
 from basin.logger.jsonl import JsonLines
 from basin.training.bookkeeping import Interrupted
 from basin.training.checkpoint import Checkpoints
 from basin.training.precision import resolve, set_flags
 
 
-class Stopped(Exception):
+class Stopped(BaseException):
     """The run was asked to stop; `code` is the exit code of the process."""
 
     def __init__(self, code: int) -> None:
@@ -44,13 +46,15 @@ def run(cfg: DictConfig) -> float:
     Returns the error (per cent) that sweeps read: of the validation part at the last epoch, or of
     the test part where there is no split. Raises ValueError for anything wrong with the input.
     """
+    hydra_config = HydraConfig.get()
+    check_words(list(hydra_config.overrides.task))
     check_fields(cfg)
     settings, stages = run_settings(cfg), stage_settings(cfg)
     plan = check(settings, stages)
     device = devices.pick(settings["device"])
     precision = resolve(settings["precision"], device)
     names = identities(stages)
-    groups = HydraConfig.get().runtime.choices
+    groups = hydra_config.runtime.choices
     name = f"{groups['model']}_{groups['dataset']}_{names[-1]}-s{settings['seed']}"
     folder = RunFolder(settings["results"], name)
     folder.create()
@@ -59,6 +63,7 @@ def run(cfg: DictConfig) -> float:
         record = None if settings["rerun"] else folder.record()
         if record is not None:
             tell(_finished_before(record))
+            _tidy(folder)
         else:
             job = Job(
                 settings=settings,
@@ -68,6 +73,8 @@ def run(cfg: DictConfig) -> float:
                 folder=folder,
                 device=device,
                 precision=precision,
+                environment=environment(device),
+                permit=lock.check,
                 interrupted=lambda: interrupt.requested or lock.lost,
             )
             try:
@@ -75,6 +82,8 @@ def run(cfg: DictConfig) -> float:
             except Interrupted:
                 raise Stopped(interrupt.resignal() if interrupt.requested else 1) from None
         print(present(record, folder.path, groups))
+        if interrupt.requested and hydra_config.mode == RunMode.MULTIRUN:
+            raise Stopped(interrupt.resignal())  # the rest of the sweep is not started
     return headline(record)
 
 
@@ -82,19 +91,22 @@ def _train(job: Job) -> dict[str, Any]:
     """Everything between an empty or unfinished folder and its record."""
     _set_up(job)
     output = _output(job)
-    if job.settings["rerun"]:
-        job.folder.clear()
+    if job.settings["rerun"] and (job.folder.record() or not output.checkpoints.readable()):
+        job.folder.clear()  # else this is a rerun that was stopped, and it goes on
         output.checkpoints.clear()
     try:
         before = Continuation(job, output)
-        _, diff = code()
         job.folder.write_configuration(job.settings)
-        job.folder.write_environment(environment(job.device), diff)
+        job.folder.write_environment(job.environment, code()[1])
         output.status.write("running", epoch=0.0, epochs=job.epochs)
         record = finish(job, execute(job, output, before), before)
+        job.permit()
         job.folder.write_record(record)
         output.checkpoints.clear()
         output.status.write("done")
+    except LostLock:
+        output.finish({})
+        raise
     except Interrupted:
         output.status.write("preempted")
         output.finish({})
@@ -105,6 +117,14 @@ def _train(job: Job) -> dict[str, Any]:
         raise
     output.finish({"error": headline(record)})
     return record
+
+
+def _tidy(folder: RunFolder) -> None:
+    """What a process that was killed right after its record left undone."""
+    checkpoints, status = Checkpoints(folder.path, notice=tell), read_status(folder.path)
+    checkpoints.clear()
+    if status is None or status["state"] != "done":
+        Status(folder.path).write("done")
 
 
 def _set_up(job: Job) -> None:
@@ -136,8 +156,9 @@ def _output(job: Job) -> Output:
         lines=lines,
         loggers=loggers,
         status=Status(job.folder.path),
-        checkpoints=Checkpoints(job.folder.path, notice=tell),
+        checkpoints=Checkpoints(job.folder.path, notice=tell, permit=job.permit),
         epochs=job.epochs,
+        permit=job.permit,
     )
 
 

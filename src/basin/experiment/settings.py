@@ -1,44 +1,29 @@
-"""From Hydra's configuration to plain dictionaries: one of the run, one of each stage."""
+"""From Hydra's configuration to plain dictionaries."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
-from basin.core.clock import DURATION, Clock, check_duration
-from basin.experiment.schema import STAGE
+from basin.core.clock import DURATION, Clock
 
 Settings = dict[str, Any]
 SEEDS = ("seed_init", "seed_order", "seed_augment", "seed_noise", "seed_subset")
-STAGE_FIELDS = ("epochs", "lr", "weight_decay", "optimizer", "schedule", "averaging")
-"""Fields in which a stage may differ from its run."""
 
 
 def run_settings(cfg: DictConfig) -> Settings:
     """The resolved configuration as plain values."""
-    return _plain(_with_overrides(cfg))
+    return plain(with_overrides(cfg))
 
 
-def stage_settings(cfg: DictConfig) -> dict[str, Settings]:
-    """The resolved configuration of each stage, by name: the run's with the stage's own fields."""
-    stages = {}
-    for name, stage in cfg.stages.items():
-        for key in stage:
-            if key not in STAGE:
-                raise ValueError(f"stages.{name}.{key}: a stage has {', '.join(STAGE)}")
-        copy = cfg.copy()
-        with open_dict(copy):
-            for field in STAGE_FIELDS:
-                if stage.get(field) is not None:
-                    copy[field] = stage[field]
-        check_duration("epochs", copy.epochs)
-        settings = _plain(_with_overrides(copy))
-        settings["stage"] = {**STAGE, **settings["stages"][name]}
-        stages[str(name)] = settings
-    if not stages:
-        raise ValueError("stages is empty: a run has at least one, as stages=single gives")
-    return stages
+def check_words(words: list[str]) -> None:
+    """Refuse a command line that gives `lr` twice, at the run and at the optimizer."""
+    keys = [word.split("=", 1)[0].lstrip("+") for word in words]
+    for field in ("lr", "weight_decay"):
+        inner = [k for k in keys if k.startswith("optimizer.") and k.rsplit(".", 1)[-1] == field]
+        if field in keys and inner:
+            raise ValueError(f"{field} and {inner[0]} are both given, and are the same: leave one")
 
 
 def in_epochs(settings: Any, clock: Clock) -> Any:
@@ -59,16 +44,17 @@ def seeds(settings: Settings) -> dict[str, int]:
     }
 
 
-def _plain(cfg: DictConfig) -> Settings:
+def plain(cfg: DictConfig) -> Settings:
+    """A configuration with every interpolation resolved."""
     values: Settings = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
     return values
 
 
-def _with_overrides(cfg: DictConfig) -> DictConfig:
+def with_overrides(cfg: DictConfig) -> DictConfig:
     """`lr` and `weight_decay` of the run written into the innermost optimizer."""
     copy = cfg.copy()
     node, path = copy.optimizer, "optimizer"
-    while "base" in node:
+    while isinstance(node.get("base"), DictConfig):
         node, path = node.base, f"{path}.base"
     for field in ("lr", "weight_decay"):
         if copy[field] is not None:

@@ -9,9 +9,8 @@ from typing import Any
 import torch
 
 from basin import NUMERICS
-from basin.core.random import derive
 from basin.experiment.continuation import Continuation
-from basin.experiment.environment import environment, peak_memory_bytes
+from basin.experiment.environment import peak_memory_bytes
 from basin.experiment.execute import Outcome
 from basin.experiment.identity import essential
 from basin.experiment.job import Job
@@ -27,8 +26,8 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
     """Evaluate and keep every solution; returns the record."""
     results = _solutions(job, outcome)
     state, order = outcome.parts.state, outcome.parts.closure.input.order
-    drawn = sum(order.cursors.values())
-    counters, seconds = state.counters, outcome.seconds
+    counters, seconds = state.counters, outcome.around.meter.seconds
+    drawn = counters.drawn
     return {
         "run": job.folder.name,
         "identity": job.identities[-1],
@@ -57,17 +56,18 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
             "train": order.num,
             **{name: len(part) for name, part in outcome.evaluator.parts.items()},
         },
-        "environment": environment(job.device),
+        "computed": before.computed,
+        "environment": job.environment,
     }
 
 
 def _solutions(job: Job, outcome: Outcome) -> dict[str, Any]:
     """Scores, weights and test logits of every solution at the end, and its best epoch."""
-    evaluator, state = outcome.evaluator, outcome.parts.state
-    batches = outcome.parts.closure.input.batches
+    evaluator, counters = outcome.evaluator, outcome.parts.state.counters
     if not evaluator.kept:  # the process that ended the training was killed before its record
-        torch.manual_seed(derive(outcome.parts.closure.input.order.cursors[0], "evaluation"))
-        evaluator.evaluate(state.model, state.averagers, batches, keep=True)
+        counted = counters.forward_only
+        outcome.around.evaluate(keep=True)
+        counters.forward_only = counted
     for name, weights in evaluator.weights.items():
         job.folder.write_tensors(f"{name}.safetensors", weights)
     logits = {name: values.to(torch.float16) for name, values in evaluator.logits.items()}

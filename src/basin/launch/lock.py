@@ -24,6 +24,10 @@ class RunningElsewhere(RuntimeError):
         self.holder = holder
 
 
+class LostLock(RuntimeError):
+    """Another process has taken the folder over: nothing more may be written to it."""
+
+
 class RunLock:
     """Held inside one `with`; `lost` turns true where another process has taken the folder over.
 
@@ -76,6 +80,14 @@ class RunLock:
         """Whether lock.json names this process now: a look at the disk, where `lost` lags."""
         holder = parse(self._read() or b"")
         return holder is not None and holder.token == self._mine.token
+
+    def check(self) -> None:
+        """Raise LostLock where lock.json does not name this process any more."""
+        if self.lost or not self.is_mine():
+            raise LostLock(
+                f"{self._folder} was taken over by {_described(parse(self._read() or b''))}:"
+                " this process stops without writing to it"
+            )
 
     def _await_end(self, seen: bytes) -> None:
         """Return once the lock that was seen is nobody's, or changed hands; else raise."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ class Status:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "status.json"
+        self._written = 0.0
         self._entries: dict[str, Any] = {
             "state": "queued",
             "started": _now(),
@@ -38,6 +40,12 @@ class Status:
         self._entries |= {name: value for name, value in given.items() if value is not None}
         self._entries |= {"state": state, "updated": _now()}
         write_json(self._file, self._entries)
+        self._written = time.monotonic()
+
+    def refresh(self, *, epoch: float, epochs: float, interval: float = 10.0) -> None:
+        """`running`, unless the file was written within `interval` seconds."""
+        if time.monotonic() - self._written >= interval:
+            self.write("running", epoch=epoch, epochs=epochs)
 
     def failed(self, error: BaseException) -> None:
         """Keep the error's first line and its traceback; a full disk does not hide the error."""

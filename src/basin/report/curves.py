@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib
@@ -21,7 +22,8 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 def draw(runs: Sequence[Run], names: Sequence[str], output: Path) -> None:
     """A picture of three panels over one axis of epochs; a run has a colour, a solution a style."""
     solutions = list(dict.fromkeys(name for run in runs for name in run.solutions))
-    legend_height = 0.24 * len(runs) + (0.3 if len(solutions) > 1 else 0.0)
+    texts = [fill(name, 80, subsequent_indent="    ") for name in names]
+    legend_height = 0.2 * (sum(text.count("\n") + 1 for text in texts) + len(solutions))
     figure = Figure(figsize=(7.5, 7.6 + legend_height), dpi=130, layout="constrained")
     loss, error, rate = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1.6))
     colours = palette(len(runs))
@@ -36,7 +38,7 @@ def draw(runs: Sequence[Run], names: Sequence[str], output: Path) -> None:
     _axis(error, "test error (%)", logarithmic=False)
     _axis(rate, "learning rate", logarithmic=False)
     rate.set_xlabel("epoch")
-    _legend(figure, names, colours, styles)
+    _legend(figure, texts, colours, styles)
     figure.savefig(output)
 
 
@@ -65,13 +67,12 @@ def _axis(axes: Any, label: str, *, logarithmic: bool) -> None:
 
 
 def _legend(
-    figure: Figure, names: Sequence[str], colours: Sequence[Any], styles: Mapping[str, Any]
+    figure: Figure, texts: list[str], colours: Sequence[Any], styles: Mapping[str, Any]
 ) -> None:
     """Runs by colour and, where there are several, solutions by style, above the panels."""
     handles = [Line2D([], [], color=c, linewidth=2.5) for c in colours]
-    texts = list(names)
     if len(styles) > 1:
         handles += [Line2D([], [], color="0.3", linestyle=style) for style in styles.values()]
-        texts += [f"{name} (test error)" for name in styles]
+        texts = texts + [f"{name} (test error)" for name in styles]
     columns = 1 if max(map(len, texts)) > 40 else 2
     figure.legend(handles, texts, loc="outside upper left", ncols=columns, frameon=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-LONGEST = 6
+LONGEST = 8
 """Settings in one label; runs that differ in more have little in common to be named by."""
 
 

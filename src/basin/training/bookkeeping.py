@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from math import floor
 from typing import Any, Protocol
 
-import torch
-
 from basin.core.parameters import norm
 from basin.core.protocols import Batches, TrainState
-from basin.core.random import derive
+from basin.core.random import derive, seed_generators
 from basin.training.checkpoint import Checkpoints
-from basin.training.reporting import Evaluator
+from basin.training.loop import restart_
+from basin.training.reporting import Evaluator, Scores
 from basin.training.snapshot import Parts, snapshot
 from basin.training.tally import ADVICE, NonFinite
 
@@ -102,6 +101,12 @@ class Bookkeeping:
             self.parts.closure.tally.reset()
             self.meter.start(self._order.cursors[0])
 
+    def restart(self, state: TrainState) -> None:
+        """Let averagers hand back a solution, in the run's precision."""
+        self._seed("restart")
+        with self.parts.precision.autocast(cache=False):
+            restart_(state, self.batches)
+
     def save(self, state: TrainState, *, done: bool) -> None:
         """Checkpoint at every interval and at the end."""
         if done or _passed(self._saved, state.t, self._intervals.checkpoint):
@@ -109,6 +114,7 @@ class Bookkeeping:
 
     def begin(self, state: TrainState) -> None:
         """Write scheduled fields and look at the weights before an update."""
+        self._seed("update")
         t = state.t + (state.stage.start if state.stage.whole_run else 0.0)
         self.parts.scheduling.apply(state.optimizer, t)
         lr = state.optimizer.param_groups[0]["lr"]
@@ -121,6 +127,18 @@ class Bookkeeping:
         state.t = self.parts.closure.input.t
         if time.perf_counter() - self._spoke > PROGRESS_SECONDS:
             self._speak(state)
+
+    def evaluate(self, *, keep: bool) -> dict[str, Scores]:
+        """Scores of every solution at this moment."""
+        self._seed("evaluation")
+        state = self.parts.state
+        with self.parts.precision.autocast(cache=False):
+            return self.evaluator.evaluate(state.model, state.averagers, self.batches, keep=keep)
+
+    def _seed(self, purpose: str) -> None:
+        """What is drawn from torch's generators between two updates is a function of the moment."""
+        seed = derive(self.parts.closure.seed, purpose, self.parts.state.counters.step)
+        seed_generators(seed, self.parts.precision.device)
 
     def _speak(self, state: TrainState) -> None:
         self._spoke = time.perf_counter()
@@ -142,10 +160,7 @@ class Bookkeeping:
         train = self.parts.closure.tally.read()
         rate = self.meter.rate(self._order.cursors[0])
         self.meter.seconds += time.perf_counter() - self.meter.started
-        torch.manual_seed(derive(self._order.cursors[0], "evaluation"))
-        results = self.evaluator.evaluate(
-            state.model, state.averagers, self.batches, keep=state.t >= state.stage.epochs
-        )
+        results = self.evaluate(keep=state.t >= state.stage.epochs)
         epoch = state.stage.start + state.t
         self.evaluator.improved(results, epoch)
         return {

@@ -24,14 +24,22 @@ class CheckpointError(ValueError):
 class Checkpoints:
     """`last.pt` and `previous.pt` in a run folder: dictionaries of tensors and plain values."""
 
-    def __init__(self, folder: Path, *, notice: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        notice: Callable[[str], None],
+        permit: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`permit` raises where this process may no longer write to the folder."""
         self._last, self._previous = folder / "last.pt", folder / "previous.pt"
-        self._next, self._notice = folder / "next.pt", notice
+        self._next, self._notice, self._permit = folder / "next.pt", notice, permit
 
     def save(self, content: dict[str, Any]) -> None:
         """Write, flush, then rename: a kill or a full disk leaves the one before valid."""
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, **content}, buffer)
+        self._permit()
         write_atomically(self._next, buffer.getvalue())
         if self._last.exists():
             self._last.replace(self._previous)
@@ -54,6 +62,14 @@ class Checkpoints:
                 f"none of {names} can be read; rerun=true trains anew and replaces them"
             )
         return None
+
+    def readable(self) -> bool:
+        """Whether there is one to continue from, or none at all."""
+        try:
+            self.load()
+        except CheckpointError:
+            return False
+        return True
 
     def clear(self) -> None:
         """Remove every checkpoint (the end of a run, or `rerun=true`)."""

@@ -16,11 +16,11 @@ from basin.core.batchnorm import ChunkedStatistics, RunningStatistics
 from basin.core.gates import Gate, coupled
 from basin.core.parameters import gradients
 from basin.core.protocols import Counters, Objective, StepSkipped
-from basin.core.random import derive
+from basin.core.random import derive, seed_generators
 from basin.training.distributed import Ranks
 from basin.training.input import Input, Minibatch
 from basin.training.precision import Precision
-from basin.training.tally import Tally
+from basin.training.tally import ADVICE, NonFinite, Tally
 
 BN_UPDATES = ("once", "per_chunk")
 
@@ -69,6 +69,11 @@ class MinibatchClosure:
         self._chunked: dict[int, ChunkedStatistics] = {}  # by id of the module
 
     @property
+    def seed(self) -> int:
+        """Of dropout, gates and everything else that is noise."""
+        return self._execution.seed
+
+    @property
     def batch(self) -> Minibatch:
         """The present minibatch."""
         if self._batch is None:
@@ -88,10 +93,11 @@ class MinibatchClosure:
         """This minibatch in pieces of `size` examples, each a closure."""
         if size < 1:
             raise ValueError(f"chunks of {size} examples: give 1 or more")
-        chunked: dict[int, ChunkedStatistics] = {}
+        whole = self._whole or self.size
+        chunked: dict[int, ChunkedStatistics] = self._chunked if self._whole else {}
         for piece in self.batch.pieces(size):
             chunk = copy.copy(self)
-            chunk._batch, chunk._whole, chunk._chunked = piece, self.size, chunked
+            chunk._batch, chunk._whole, chunk._chunked = piece, whole, chunked
             yield chunk
 
     def __call__(
@@ -139,8 +145,9 @@ class MinibatchClosure:
         self.losses = losses[0] if len(losses) == 1 else torch.cat(losses)
         self._count(backward)
         loss = self.losses.mean()
-        if backward:
-            self._finish(model, network, loss, sync)
+        grads = self._true_gradients(model, network) if backward else []
+        if sync:
+            self._ranks.mean_([*grads, loss], self.batch.share)
         return loss
 
     def _network(self, model: nn.Module) -> Network:
@@ -164,7 +171,8 @@ class MinibatchClosure:
 
     def _piece(self, model: nn.Module, piece: Minibatch, count: bool, backward: bool) -> Tensor:
         """Losses (b,) of one forward pass; with `backward`, its part of the gradient."""
-        torch.manual_seed(derive(self._execution.seed, piece.stream, piece.first))
+        seed = derive(self._execution.seed, piece.stream, piece.first)
+        seed_generators(seed, piece.images.device)
         forward = self._forward if model is self.model else model
         with self._execution.precision.autocast():
             logits = forward(piece.images)
@@ -184,18 +192,19 @@ class MinibatchClosure:
         else:
             self._counters.forward_only += everywhere
 
-    def _finish(self, model: nn.Module, network: Network, loss: Tensor, sync: bool) -> None:
-        """Unscale, look for overflow, average over ranks."""
+    def _true_gradients(self, model: nn.Module, network: Network) -> list[Tensor]:
+        """The unscaled gradients; StepSkipped where they overflowed, NonFinite if at scale 1."""
         grads = gradients(network.parameters)
         scale = self._execution.precision.scale
         if scale is not None:
             overflow = self._ranks.any(scale.unscale_(grads))
+            if overflow and scale.scale == 1.0:
+                raise NonFinite(f"fp16 gradients overflow even at loss scale 1; {ADVICE}")
             scale.update(overflow)
             if overflow:
                 model.zero_grad(set_to_none=True)
                 raise StepSkipped(f"fp16 gradients overflowed; the loss scale is now {scale.scale}")
-        if sync:
-            self._ranks.mean_([*grads, loss], self.batch.share)
+        return grads
 
 
 def _nothing() -> contextlib.AbstractContextManager[None]:

@@ -44,6 +44,8 @@ class Dynamics:
         if self._updates == 2:
             between = norm(self._update) * norm(update)
             self._values["update_cosine"] = dot(self._update, update) / between
+            if self._per_tensor:
+                self._cosines(update)
         self._update = list(update) if self._updates == 1 else []
         self._before = []
 
@@ -58,10 +60,17 @@ class Dynamics:
         if present:
             values["gradient_norm"] = norm(present)
         if self._per_tensor:
-            for name, w, u in zip(self._names, weight, change, strict=True):
+            for name, p, w, u in zip(self._names, self._parameters, weight, change, strict=True):
                 values[f"weight_norm/{name}"] = w
                 values[f"update_to_weight/{name}"] = u / w
+                if p.grad is not None:
+                    values[f"gradient_norm/{name}"] = torch.linalg.vector_norm(p.grad)
         return values
+
+    def _cosines(self, update: Any) -> None:
+        for name, a, b in zip(self._names, self._update, update, strict=True):
+            cosine = torch.nn.functional.cosine_similarity(a.flatten(), b.flatten(), dim=0)
+            self._values[f"update_cosine/{name}"] = cosine
 
     def read(self) -> dict[str, float]:
         """The values, in one wait for the device, and begin a new epoch."""

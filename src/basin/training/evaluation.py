@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from basin.core.protocols import Examples
+from basin.training.precision import Precision
 
 BINS = 15
 """Bins of the expected calibration error (Guo et al. 2017, arXiv:1706.04599, section 4)."""
@@ -16,18 +17,25 @@ BINS = 15
 
 @torch.no_grad()
 def predict(
-    model: nn.Module, examples: Examples, prepare: Callable[[Tensor], Tensor], batch_size: int
+    model: nn.Module,
+    examples: Examples,
+    prepare: Callable[[Tensor], Tensor],
+    *,
+    precision: Precision,
+    batch_size: int,
 ) -> Tensor:
     """Logits (N, K), at least float32, of a module in eval mode over a part of a data set."""
-    was_training = model.training
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     logits = []
     for start in range(0, len(examples), batch_size):
         stop = min(start + batch_size, len(examples))
         images, _ = examples.fetch(torch.arange(start, stop, device=examples.labels.device))
-        batch = model(prepare(images))
+        with precision.autocast():  # one a batch: weights may change between two of them
+            batch = model(prepare(images))
         logits.append(batch.to(torch.promote_types(batch.dtype, torch.float32)))
-    model.train(was_training)
+    for module, training in modes:
+        module.training = training
     return torch.cat(logits)
 
 

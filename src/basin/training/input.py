@@ -76,23 +76,26 @@ class Input:
     def draw(
         self, size: int | None, keep: int, stream: int, current: Minibatch | None
     ) -> Minibatch:
-        """The next minibatch of a stream, beginning with the last `keep` examples of `current`."""
-        kept = 0 if current is None else keep
-        if kept > (0 if current is None else len(current)):
-            raise ValueError(
-                f"keep={keep} is more than the {len(current or ())} examples there are"
-            )
+        """The next minibatch of a stream, beginning with the last `keep` examples of `current`.
+
+        Where `current` ended its pass with fewer than `keep`, all of it is kept.
+        """
+        kept = 0 if current is None else min(keep, len(current))
         exactly = size is not None
-        wanted = (self.batch_size if size is None else size) - kept
+        total = self.batch_size if size is None else size
+        if kept >= total:
+            raise ValueError(f"keep={keep} leaves nothing to draw of a minibatch of {total}")
+        wanted = total - kept
         first = self.order.cursors.get(stream, 0)
         indices, numbers = self.order.next(wanted, stream=stream, exactly=exactly)
+        self._counters.batches += 1
+        self._counters.drawn += len(indices)
         ours = self._ranks.share(len(indices))
         share = (ours.stop - ours.start) / len(indices)
         indices, numbers = indices[ours], numbers[ours]
         if current is not None and kept:
             indices = torch.cat([current.indices[-kept:], indices])
             numbers = torch.cat([current.numbers[-kept:], numbers])
-        self._counters.batches += 1
         images, targets = self._augmented(indices, numbers, stream)
         return Minibatch(images, targets, indices, numbers, stream, first + ours.start, share)
 

@@ -13,13 +13,14 @@ from basin.core.protocols import Batches, Closure, StepSkipped, TrainState
 class Surroundings(Protocol):
     """What happens between updates."""
 
-    batches: Batches
-
     def check(self, state: TrainState) -> None:
         """Save and leave (by an exception) where the run is asked to stop."""
 
     def report(self, state: TrainState) -> None:
         """Evaluate and log where that is due."""
+
+    def restart(self, state: TrainState) -> None:
+        """`restart_` with this run's training batches."""
 
     def save(self, state: TrainState, *, done: bool) -> None:
         """Write a checkpoint where that is due, and always when done."""
@@ -38,7 +39,7 @@ def fit(state: TrainState, closure: Closure, around: Surroundings) -> None:
         around.report(state)
         if state.t >= state.stage.epochs:
             return around.save(state, done=True)
-        restart_(state, around.batches)
+        around.restart(state)
         around.save(state, done=False)
         around.begin(state)
         closure.resample()

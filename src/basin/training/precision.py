@@ -56,6 +56,17 @@ def set_flags(name: str, *, deterministic: bool) -> None:
     torch.use_deterministic_algorithms(deterministic)
 
 
+def flags() -> dict[str, bool | str]:
+    """The process-wide switches as they are, for the record."""
+    return {
+        "float32_matmul": torch.get_float32_matmul_precision(),
+        "cudnn_tf32": torch.backends.cudnn.allow_tf32,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+    }
+
+
 class LossScale:
     """Dynamic loss scale of fp16: halved on overflow, doubled after 2,000 clean backward passes.
 
@@ -101,8 +112,8 @@ class Precision:
         self._autocast = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(name)
         self.scale = LossScale() if name == "fp16" else None
 
-    def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """Context of every forward pass."""
+    def autocast(self, *, cache: bool = True) -> contextlib.AbstractContextManager[Any]:
+        """Context of a forward pass; without `cache` also of several with other weights."""
         if self._autocast is None:
             return contextlib.nullcontext()
-        return torch.autocast(self.device.type, dtype=self._autocast)
+        return torch.autocast(self.device.type, dtype=self._autocast, cache_enabled=cache)

@@ -59,18 +59,20 @@ class Evaluator:
         """
         results: dict[str, Scores] = {}
         self.kept, self.logits, self.weights = {}, {}, {}
-        with self.precision.autocast():
-            for name, module in self.solutions(model, averagers, batches):
-                results[name] = {}
-                for part, examples in self.parts.items():
-                    logits = predict(module, examples, self.prepare, self.batch_size)
-                    results[name][part] = score(logits, examples.labels)
-                if keep:
-                    self.logits[name] = logits
-                    self.kept[name] = results[name]
-                    self.weights[name] = {
-                        k: v.cpu().clone() for k, v in module.state_dict().items()
-                    }
+        for name, module in self.solutions(model, averagers, batches):
+            results[name] = {}
+            for part, examples in self.parts.items():
+                logits = predict(
+                    module,
+                    examples,
+                    self.prepare,
+                    precision=self.precision,
+                    batch_size=self.batch_size,
+                )
+                results[name][part] = score(logits, examples.labels)
+            if keep:
+                self.logits[name], self.kept[name] = logits, results[name]
+                self.weights[name] = {k: v.cpu().clone() for k, v in module.state_dict().items()}
         return results
 
     def improved(self, results: dict[str, Scores], epoch: float) -> list[str]:

@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
+
 from basin.core.parameters import innermost
 from basin.core.protocols import Counters, TrainState
 from basin.training.closure import MinibatchClosure
@@ -51,10 +53,11 @@ def restore(parts: Parts, content: dict[str, Any]) -> None:
     state, closure, scale = parts.state, parts.closure, parts.precision.scale
     state.model.load_state_dict(content["model"])
     load_optimizer(state.optimizer, content["optimizer"], fields=True)
+    device = parts.precision.device
     for name, schedule in state.schedules.items():
-        schedule.load_state_dict(content["schedules"][name])
+        schedule.load_state_dict(_on(device, content["schedules"][name]))
     for name, averager in state.averagers.items():
-        averager.load_state_dict(content["averagers"][name])
+        averager.load_state_dict(_on(device, content["averagers"][name]))
     for field in dataclasses.fields(Counters):
         setattr(state.counters, field.name, content["counters"][field.name])
     state.t, state.reported = content["t"], content["reported"]
@@ -64,6 +67,15 @@ def restore(parts: Parts, content: dict[str, Any]) -> None:
         scale.load_state_dict(content["scale"])
     closure.tally.load_state_dict(content["tally"])
     parts.dynamics.load_state_dict(content["dynamics"])
+
+
+def _on(device: torch.device, value: Any) -> Any:
+    """A nest of dictionaries and lists with its tensors on a device."""
+    if isinstance(value, dict):
+        return {key: _on(device, item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_on(device, item) for item in value)
+    return value.to(device) if isinstance(value, torch.Tensor) else value
 
 
 def load_optimizer(optimizer: Any, content: dict[str, Any], *, fields: bool) -> None:

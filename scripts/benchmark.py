@@ -1,0 +1,84 @@
+"""Measure what basin promises of its speed.
+
+    python scripts/benchmark.py loop [field=value ...]     our loop against a bare one
+    python scripts/benchmark.py input [field=value ...]    our input path against torchvision's
+    python scripts/benchmark.py startup                    help, composition, the first step
+
+Fields are those of train.py, such as device=cuda or precision=bf16. Real images are used where
+$BASIN_DATA has CIFAR-10, else random ones. With --write the table goes to results/benchmarks. The
+exit code is 1 where a requirement is not met.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from benchmarks.result import Result
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    chosen = _parser().parse_args(arguments)
+    if chosen.theme == "loop" and chosen.peak:
+        from benchmarks import memory
+
+        print(
+            json.dumps(memory.peak(chosen.peak, chosen.steps, chosen.random_images, chosen.fields))
+        )
+        return 0
+    result = _measure(chosen)
+    print(result.text())
+    if chosen.write:
+        print("\n".join(["", *(str(path) for path in result.write())]))
+    return 0 if result.met else 1
+
+
+def _measure(chosen: argparse.Namespace) -> Result:
+    """Each theme imports what it measures, and the others nothing of it."""
+    if chosen.theme == "loop":
+        from benchmarks import loop
+
+        amount = loop.Amount(chosen.pairs, chosen.steps, chosen.memory_runs, chosen.random_images)
+        return loop.measure(amount, chosen.fields)
+    if chosen.theme == "input":
+        from benchmarks import input as theirs
+
+        sizes = (chosen.pairs, chosen.batches, 10, chosen.workers, chosen.random_images)
+        return theirs.measure(theirs.Amount(*sizes), chosen.fields)
+    from benchmarks import startup
+
+    return startup.measure(startup.Amount(chosen.helps, chosen.compositions, chosen.first_steps))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    themes = parser.add_subparsers(dest="theme", required=True)
+    loop = themes.add_parser("loop", help="our loop against a bare one")
+    loop.add_argument("--pairs", type=int, default=7)
+    loop.add_argument("--steps", type=int, default=12, help="of a timed segment")
+    loop.add_argument("--memory-runs", type=int, default=3, help="processes of each side")
+    loop.add_argument("--random-images", type=int, default=5120)
+    loop.add_argument("--peak", choices=("ours", "bare"), help=argparse.SUPPRESS)
+    loop.add_argument("fields", nargs="*", help="as for train.py")
+    images = themes.add_parser("input", help="our input path against torchvision's")
+    images.add_argument("--pairs", type=int, default=7)
+    images.add_argument("--batches", type=int, default=60, help="of torchvision's path")
+    images.add_argument("--workers", type=int, default=2, help="of torchvision's DataLoader")
+    images.add_argument("--random-images", type=int, default=50_000)
+    images.add_argument("fields", nargs="*", help="as for train.py")
+    startup = themes.add_parser("startup", help="help, composition, the first step")
+    startup.add_argument("--helps", type=int, default=7)
+    startup.add_argument("--compositions", type=int, default=7)
+    startup.add_argument("--first-steps", type=int, default=5)
+    for theme in (loop, images, startup):
+        theme.add_argument("--write", action="store_true", help="to results/benchmarks")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

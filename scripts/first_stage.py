@@ -1,0 +1,60 @@
+"""The first stage of a configuration, built as a run builds it, for scripts that step by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+from basin.core.protocols import Stage
+from basin.experiment import devices
+from basin.experiment.assembly import Assembly
+from basin.experiment.check import Plan, check
+from basin.experiment.schema import register
+from basin.experiment.settings import Settings, run_settings
+from basin.experiment.staging import stage_settings
+from basin.training.precision import Precision, resolve
+from basin.training.reporting import Evaluator
+from basin.training.snapshot import Parts
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+
+
+@dataclass(frozen=True)
+class FirstStage:
+    """Objects of the first stage, and what they were built from."""
+
+    parts: Parts
+    evaluator: Evaluator
+    settings: Settings
+    plan: Plan
+
+
+def composed(overrides: Sequence[str], config: str = "config") -> DictConfig:
+    """What Hydra makes of a command line."""
+    register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return compose(config, list(overrides))
+
+
+def first_stage(overrides: Sequence[str], dataset: Any = None) -> FirstStage:
+    """Build it; `dataset`, an object with `load()`, replaces the configured one and its files."""
+    cfg = composed(overrides)
+    settings, stages = run_settings(cfg), stage_settings(cfg)
+    plan = check(settings, stages)
+    if dataset is not None:
+        plan = replace(plan, dataset=dataset)
+    device = devices.pick(settings["device"])
+    precision = Precision(resolve(settings["precision"], device), device)
+    assembly = Assembly(settings, plan, device=device, precision=precision)
+    model, evaluator = assembly.model(), assembly.evaluator()
+    assembly.seed(0)
+    name, own = next(iter(stages.items()))
+    stage = Stage(plan.epochs[name], 0.0, own["stage"]["clock"] == "run")
+    return FirstStage(assembly.parts(own, 0, stage, model), evaluator, settings, plan)

@@ -1,0 +1,94 @@
+import json
+from pathlib import Path
+
+import benchmark
+import pytest
+import torch
+from benchmarks import images, loop, memory, startup
+from benchmarks import input as images_per_second
+from benchmarks.result import Measured, Result, slug
+from benchmarks.sides import Bare, Ours
+from first_stage import first_stage
+
+SMALL = ["device=cpu", "batch_size=8"]
+
+
+@pytest.fixture
+def random_images(monkeypatch):
+    monkeypatch.delenv("BASIN_DATA", raising=False)
+
+
+def small_stage(**fields):
+    overrides = [*SMALL, "model=wrn_16_1", "dataset=cifar10", "dataset.limit_train=40", "epochs=9"]
+    overrides += [f"{name}={value}" for name, value in fields.items()]
+    return first_stage(overrides, images.RandomImages(40))
+
+
+def test_both_loops_do_the_same_maths_on_the_same_batches(tmp_path):
+    ours = Ours(small_stage(precision="fp64"), tmp_path)
+    bare = Bare(small_stage(precision="fp64"))
+    assert loop.agreement(ours, bare, steps=7) < 1e-9  # an epoch is 5 steps
+
+
+def test_other_maths_is_noticed(tmp_path):
+    ours = Ours(small_stage(precision="fp64", weight_decay=0.5), tmp_path)
+    assert loop.agreement(ours, Bare(small_stage(precision="fp64")), steps=3) > 1e-3
+
+
+def test_ours_stops_after_the_steps_asked_for(tmp_path):
+    stage = small_stage()
+    ours = Ours(stage, tmp_path)
+    ours.run(2)
+    ours.run(1)
+    assert stage.parts.state.counters.step == 3
+
+
+def test_loop_in_two_steps(random_images, monkeypatch):
+    amount = loop.Amount(pairs=2, steps=2, memory_runs=1, random_images=32)
+    monkeypatch.setattr(loop, "processes", lambda *_: [memory.peak("ours", 1, 32, SMALL)])
+    result = loop.measure(amount, SMALL)
+    values = {row.name: row for row in result.rows}
+    assert len(values["time, ours / bare"].values) == 2
+    assert values["time, ours / bare"].at_most == 1.03
+    assert values["peak memory, ours / bare"].at_most == 1.05
+
+
+def test_peak_memory_of_a_process():
+    ((most, grown),) = memory.processes("bare", 1, (1, 32), SMALL)
+    assert 0 < grown < most
+
+
+def test_input_in_two_batches(random_images):
+    amount = images_per_second.Amount(1, 2, 2, workers=0, random_images=1280)
+    result = images_per_second.measure(amount, ["device=cpu"])
+    assert [len(row.values) for row in result.rows] == [1, 1, 1]
+    assert result.rows[2].median > 1 and result.rows[2].at_least == 10
+
+
+def test_startup_once(capsys):
+    result = startup.measure(startup.Amount(helps=1, compositions=1, first_steps=1))
+    assert [row.at_most for row in result.rows] == [3, 0.5, 10]
+    assert all(row.median > 0 for row in result.rows)
+
+
+def test_table_files_and_exit_code(tmp_path, monkeypatch, capsys):
+    rows = [Measured("ratio", [1.0, 1.1, 1.2, 1.5], "", at_most=1.03), Measured("time", [2.0], "s")]
+    result = Result("loop", torch.device("cpu"), {"batch": 128}, rows, ["a note"])
+    assert "| ratio | 1.15  | 1.075 to 1.275 | 4 | <= 1.03: NOT met |" in result.text()
+    page, data = result.write(tmp_path)
+    assert result.text() in page.read_text() and "torch" in page.read_text()
+    content = json.loads(data.read_text())
+    assert content["rows"][0]["values"] == [1.0, 1.1, 1.2, 1.5]
+    assert str(Path.home()) not in data.read_text()
+    monkeypatch.setattr(benchmark, "_measure", lambda chosen: result)
+    assert benchmark.main(["loop"]) == 1
+    assert "a note" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("value", "met"), [(10.0, True), (9.9, False)])
+def test_at_least(value, met):
+    assert Measured("ratio", [value], "", at_least=10).met is met
+
+
+def test_slug():
+    assert slug("NVIDIA H200") == "nvidia-h200"
