@@ -7,7 +7,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 
-from basin.experiment import build
+from basin.experiment import build, targets
 from basin.experiment.check import check
 from basin.experiment.schema import check_fields, register
 from basin.experiment.settings import run_settings
@@ -40,11 +40,11 @@ def test_it_composes_and_builds_on_the_meta_device(group, option):
 def test_yaml_is_the_only_home_of_a_value(group, option):
     """Python hyper-parameters are keyword-only and have no default."""
     settings, _ = settings_of(f"{group}={option}", *LONG_ENOUGH.get(group, []))
-    for path, node in build._targets(settings, ""):
+    for path, node in targets.targets(settings, ""):
         if not node["_target_"].startswith("basin.") or path.startswith("logger"):
             continue
         for name, parameter in inspect.signature(get_object(node["_target_"])).parameters.items():
-            if name not in build.RUNTIME:
+            if name not in targets.RUNTIME:
                 where = f"{path}: {node['_target_']}({name})"
                 assert parameter.kind is parameter.KEYWORD_ONLY, where
                 assert parameter.default is parameter.empty, where

@@ -102,6 +102,8 @@ def test_a_signal_checkpoints_at_the_next_update_and_the_run_continues(
     (status,) = tmp_path.glob("*/status.json")
     assert json.loads(status.read_text())["state"] == "preempted"
     assert not list(tmp_path.glob("*/lock.json"))
+    assert "stopping after this update" in command.text()
+    assert "the same command continues" in command.text()
     text = run(*arguments, output=tmp_path / "second")
     assert "continuing at epoch" in text
     assert bitwise(final_weights(undisturbed), final_weights(tmp_path))

@@ -86,6 +86,11 @@ QUICK = "experiment=quickstart"
         (["stages.train=5"], ["stages.train=5"]),
         (["augment=crop_flip", "augment.crop_flip.pad=9"], ["augment.crop_flip", "pad=9"]),
         (["results="], ["results= is empty"]),
+        (["optimizer=adamw", "optimizer.betas=[0.9]"], ["optimizer.betas=[0.9]", "tuple"]),
+        (["schedule=multistep", "schedule.lr.milestones=[a]"], ["schedule.lr.milestones"]),
+        (["~objective"], ["objective"]),
+        (["+stages.more={epochs:1,optimizer:{lr:0.01}}"], ["optimizer", "_target_"]),
+        (["dataset=cifar10", "dataset.root=/dev/null"], ["/dev/null", "not a folder"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in value[0] else "",
 )
@@ -209,6 +214,28 @@ def test_a_checkpoint_of_another_configuration_is_refused_with_the_differing_key
     (mine / "last.pt").write_bytes((folder / "last.pt").read_bytes())
     text = run(*other, output=output, code=1)
     assert "optimizer.lr: 0.1 -> 0.02" in text and "optimizer.nesterov: True -> False" in text
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format": 1}'])
+def test_a_damaged_record_is_named(finished_folder, text):
+    arguments, folder, output = finished_folder
+    (folder / "record.json").write_text(text)
+    assert "record.json is damaged; rerun=true" in run(*arguments, output=output, code=1)
+
+
+@pytest.fixture(scope="module")
+def finished_folder(tmp_path_factory):
+    results = tmp_path_factory.mktemp("finished")
+    arguments = [*MINI[:1], *MINI[2:], "epochs=1 steps", f"results={results}/runs"]
+    run(*arguments, output=results / "output")
+    (folder,) = (results / "runs").iterdir()
+    return arguments, folder, results / "output"
+
+
+def test_lost_metrics_are_told(stopped):
+    arguments, folder, output = stopped
+    (folder / "metrics.jsonl").unlink()
+    assert "metrics.jsonl lacks" in run(*arguments, output=output)
 
 
 def test_a_newer_checkpoint_format_is_refused(stopped):

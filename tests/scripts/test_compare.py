@@ -45,7 +45,7 @@ def write(folder, configuration, lines, *, finished=True):
             for name, scores in lines[-1]["solutions"].items()
         }
         cost = {"gradient_evaluations": 2.0, "seconds": 3.0}
-        record = {"format": 1, "results": results, "cost": cost}
+        record = {"format": 1, "results": results, "cost": cost, "environment": {}}
         (folder / "record.json").write_text(json.dumps(record))
     return folder
 

@@ -50,6 +50,13 @@ def locate(archive: Archive, *, root: str | None, mirror: str | None) -> Path:
     folder = place / archive.folder
     if folder.is_dir():  # it was renamed into place whole
         return folder
+    if place.name == archive.folder and place.is_dir():
+        raise ValueError(
+            f"dataset.root={place} is the folder of the files itself; give the one that holds it:"
+            f" dataset.root={place.parent}"
+        )
+    if place.exists() and not place.is_dir():
+        raise ValueError(f"dataset.root={place} is not a folder; give the one of {archive.folder}")
     url = f"{(mirror or archive.site).rstrip('/')}/{archive.filename}"
     try:
         place.mkdir(parents=True, exist_ok=True)

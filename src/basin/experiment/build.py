@@ -3,88 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from functools import partial
-from math import isfinite
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 import hydra
 from hydra.errors import InstantiationException
 from torch import nn
 
-from basin.core.clock import DURATION, Clock
+from basin.core.clock import Clock
 from basin.core.parameters import parameter_groups
 from basin.core.protocols import Augmentation, Averager, Objective, Optimizer, Schedule
 from basin.experiment.settings import Settings, in_epochs
-
-RUNTIME = (
-    *("averagers", "base", "clock", "config", "folder", "in_channels", "model", "name"),
-    *("num_classes", "params", "run_id", "seed"),
-)
-"""What a factory may name among its arguments and gets from here, not from YAML."""
-EXTRA = {"model": {"channels_last"}, "optimizer": {"base"}}
-"""Keys of a group that the builder itself reads."""
-
-
-def check_targets(settings: Settings) -> None:
-    """Hold every `_target_` against its signature: ValueError for unknown and missing keys."""
-    for path, node in _targets(settings, ""):
-        try:
-            target = hydra.utils.get_object(node["_target_"])
-        except Exception as error:
-            raise ValueError(f"{path}._target_={node['_target_']}: {error}") from None
-        _check_types(path, node, target)
-        parameters = inspect.signature(target).parameters
-        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            continue
-        own = {key for key in node if not key.startswith("_")} - EXTRA.get(
-            path.split(".")[0], set()
-        )
-        for key in sorted(own - set(parameters)):
-            near = get_close_matches(key, parameters, 1)
-            hint = f"; did you mean {path}.{near[0]}?" if near else ""
-            raise ValueError(
-                f"{path}.{key}: {node['_target_']} has no such key{hint}"
-                f" (it has {', '.join(k for k in parameters if k not in RUNTIME)})"
-            )
-        needed = {
-            k for k, p in parameters.items() if p.default is p.empty and p.kind is p.KEYWORD_ONLY
-        }
-        missing = sorted(needed - own - set(RUNTIME))
-        if missing:
-            raise ValueError(f"{path}: {node['_target_']} needs {', '.join(missing)}")
-
-
-def _check_types(path: str, node: Settings, target: Any) -> None:
-    """Hold numbers, switches and words against their annotations."""
-    function = target.__init__ if inspect.isclass(target) else target
-    try:
-        hints = get_type_hints(function)
-    except (NameError, TypeError):  # annotations of another library that cannot be resolved
-        return
-    for key, value in node.items():
-        if key in hints and not _fits(value, hints[key]):
-            wanted = "finite float" if hints[key] is float else hints[key]
-            wanted = getattr(wanted, "__name__", wanted)
-            raise ValueError(f"{path}.{key}={value!r} is not of type {wanted}")
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a YAML value is of a type; unknown types take anything."""
-    if get_origin(hint) in (UnionType, Union):
-        return any(_fits(value, one) for one in get_args(hint))
-    if hint is float:
-        numbers = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return (numbers and isfinite(value)) or bool(DURATION.fullmatch(str(value)))
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if hint in (bool, str, type(None)):
-        return isinstance(value, hint)
-    if get_origin(hint) in (tuple, list, Sequence):
-        return isinstance(value, (list, tuple))
-    return True
 
 
 def dataset(settings: Settings, seed: int) -> Any:
@@ -177,11 +106,3 @@ def _make(path: str, node: Settings, **available: Any) -> Any:
             raise
         text = str(cause)
         raise ValueError(text if text.startswith(f"{path}.") else f"{path}: {text}") from None
-
-
-def _targets(node: Any, path: str) -> Iterator[tuple[str, Settings]]:
-    if isinstance(node, dict):
-        if "_target_" in node:
-            yield path, node
-        for key, value in node.items():
-            yield from _targets(value, f"{path}.{key}" if path else key)

@@ -13,6 +13,7 @@ from basin.core.parameters import DECAY
 from basin.core.random import CounterDraws
 from basin.experiment import build
 from basin.experiment.settings import Settings, seeds
+from basin.experiment.targets import check_targets
 from basin.training.closure import BN_UPDATES
 from basin.training.precision import PRECISIONS
 from basin.training.scheduling import Scheduling
@@ -35,7 +36,7 @@ def check(settings: Settings, stages: dict[str, Settings]) -> Plan:
     """Build the run on the meta device. Raises ValueError naming the first bad argument."""
     _fields(settings)
     for stage in (settings, *stages.values()):
-        build.check_targets({k: v for k, v in stage.items() if isinstance(v, dict)})
+        check_targets(stage)
     dataset = build.dataset(settings, seeds(settings)["seed_subset"])
     clock = clock_of(settings, dataset.num_train)
     with torch.device("meta"):

@@ -36,12 +36,19 @@ class Continuation:
             not differing and repeatable and self.content["exact"]
         )
         self.computed = {**now, **flags()}
-        output.lines.rewind(0 if self.content is None else self.content["position"])
+        missing = output.lines.rewind(0 if self.content is None else self.content["position"])
+        if missing:
+            tell(f"metrics.jsonl lacks {missing} bytes that were there; its earlier lines are lost")
         if self.content is not None:
             note = f"continuing at epoch {self.content['epoch']:.3f}"
             if differing:
                 note += f"; no longer bitwise the undisturbed run: {', '.join(differing)}"
             tell(note)
+
+    @property
+    def epoch(self) -> float:
+        """Where the run goes on."""
+        return 0.0 if self.content is None else float(self.content["epoch"])
 
     def is_behind(self, index: int) -> bool:
         """Whether a stage was finished before."""

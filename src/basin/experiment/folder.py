@@ -17,6 +17,10 @@ RECORD_FORMAT = 1
 """Of record.json; a newer one is refused."""
 
 
+PARTS = {"format", "results", "cost", "environment"}
+"""What every record has."""
+
+
 class RunFolder:
     """results/runs/<model>_<dataset>_<identity>-s<seed>."""
 
@@ -41,7 +45,13 @@ class RunFolder:
         path = self.path / "record.json"
         if not path.exists():
             return None
-        record: dict[str, Any] = json.loads(path.read_text())
+        try:
+            record: dict[str, Any] = json.loads(path.read_text())
+            missing = PARTS - set(record)
+        except (ValueError, TypeError):
+            missing = PARTS
+        if missing:
+            raise ValueError(f"{path} is damaged; rerun=true trains the run anew")
         if record["format"] > RECORD_FORMAT:
             raise ValueError(
                 f"{path} has record format {record['format']}, this version reads up to"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
+from contextlib import suppress
 from typing import Any
 
-import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -19,6 +18,7 @@ from basin.experiment.execute import execute
 from basin.experiment.folder import RunFolder
 from basin.experiment.identity import essential, identities
 from basin.experiment.job import Job, Output, tell
+from basin.experiment.process import set_up
 from basin.experiment.schema import check_fields
 from basin.experiment.settings import check_words, run_settings
 from basin.experiment.staging import stage_settings
@@ -29,7 +29,7 @@ from basin.launch.status import Status, read_status
 from basin.logger.jsonl import JsonLines
 from basin.training.bookkeeping import Interrupted
 from basin.training.checkpoint import Checkpoints
-from basin.training.precision import resolve, set_flags
+from basin.training.precision import resolve
 
 
 class Stopped(BaseException):
@@ -80,8 +80,9 @@ def run(cfg: DictConfig) -> float:
             try:
                 record = _train(job)
             except Interrupted:
+                tell(f"stopped; the checkpoint is in {folder.path}, the same command continues")
                 raise Stopped(interrupt.resignal() if interrupt.requested else 1) from None
-        print(present(record, folder.path, groups))
+        _show(present(record, folder.path, groups))
         if interrupt.requested and hydra_config.mode == RunMode.MULTIRUN:
             raise Stopped(interrupt.resignal())  # the rest of the sweep is not started
     return headline(record)
@@ -89,16 +90,17 @@ def run(cfg: DictConfig) -> float:
 
 def _train(job: Job) -> dict[str, Any]:
     """Everything between an empty or unfinished folder and its record."""
-    _set_up(job)
+    set_up(job)
     output = _output(job)
-    if job.settings["rerun"] and (job.folder.record() or not output.checkpoints.readable()):
+    finished = (job.folder.path / "record.json").exists()
+    if job.settings["rerun"] and (finished or not output.checkpoints.readable()):
         job.folder.clear()  # else this is a rerun that was stopped, and it goes on
         output.checkpoints.clear()
     try:
         before = Continuation(job, output)
         job.folder.write_configuration(job.settings)
         job.folder.write_environment(job.environment, code()[1])
-        output.status.write("running", epoch=0.0, epochs=job.epochs)
+        output.status.write("running", epoch=before.epoch, epochs=job.epochs)
         record = finish(job, execute(job, output, before), before)
         job.permit()
         job.folder.write_record(record)
@@ -119,25 +121,18 @@ def _train(job: Job) -> dict[str, Any]:
     return record
 
 
+def _show(text: str) -> None:
+    """To whoever reads; a reader that has gone does not make a finished run fail."""
+    with suppress(BrokenPipeError):
+        print(text, flush=True)
+
+
 def _tidy(folder: RunFolder) -> None:
     """What a process that was killed right after its record left undone."""
     checkpoints, status = Checkpoints(folder.path, notice=tell), read_status(folder.path)
     checkpoints.clear()
     if status is None or status["state"] != "done":
         Status(folder.path).write("done")
-
-
-def _set_up(job: Job) -> None:
-    """Process-wide switches, before the first tensor on the device."""
-    runtime = job.settings["runtime"]
-    if runtime["threads"] is not None:
-        torch.set_num_threads(runtime["threads"])
-    if runtime["deterministic"]:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    set_flags(job.precision, deterministic=runtime["deterministic"])
-    if job.device.type == "cuda":
-        torch.cuda.set_device(job.device)
-        torch.cuda.reset_peak_memory_stats(job.device)
 
 
 def _output(job: Job) -> Output:

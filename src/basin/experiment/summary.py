@@ -31,7 +31,10 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
     return {
         "run": job.folder.name,
         "identity": job.identities[-1],
-        "stages": dict(zip(job.stages, job.identities, strict=True)),
+        "stages": {
+            name: {"identity": identity, "settings": essential(stage)}
+            for (name, stage), identity in zip(job.stages.items(), job.identities, strict=True)
+        },
         "numerics": NUMERICS,
         "seed": job.settings["seed"],
         "seeds": seeds(job.settings),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType
@@ -61,3 +62,6 @@ class Interrupt:
             raise KeyboardInterrupt
         if number not in self.signals:
             self.signals.append(number)
+            again = "; Ctrl-C again leaves at once" if number == signal.SIGINT else ""
+            text = f"\n{signal.Signals(number).name}: stopping after this update{again}\n"
+            os.write(2, text.encode())  # print is not safe inside a handler

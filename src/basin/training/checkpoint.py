@@ -95,7 +95,9 @@ def _read(path: Path) -> dict[str, Any] | None:
         ) from None
     except (RuntimeError, EOFError, OSError):
         return None
-    number = content.get("format") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or len(content) < 2:
+        return None
+    number = content.get("format")
     if not isinstance(number, int) or number > FORMAT:
         raise CheckpointError(
             f"{path} has checkpoint format {number}, this version reads up to {FORMAT};"
