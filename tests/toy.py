@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from basin.core.images import normalise
+from basin.core.images import Normalise
 from basin.core.order import Order
 from basin.core.protocols import Counters, Stage, TrainState
 from basin.dataset.resident import Resident
@@ -55,7 +54,9 @@ def examples() -> Resident:
 
 def prepare(dtype: torch.dtype, device: torch.device = CPU):
     half = torch.tensor([0.5], device=device)
-    return partial(normalise, mean=half, std=half, dtype=dtype, channels_last=True)
+    return lambda images: Normalise(
+        half, half, width=images.shape[3], dtype=dtype, channels_last=True
+    )(images)
 
 
 def cross_entropy(logits, targets):

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from basin.core.images import Normalise, normalise
+from basin.core.images import Normalise
+
+
+def normalise(images, mean, std, **how):
+    return Normalise(mean, std, width=images.shape[3], **how)(images)
+
 
 MEAN, STD = torch.tensor([0.49, 0.48, 0.45]), torch.tensor([0.25, 0.24, 0.26])
 IMAGES = torch.arange(2 * 3 * 8 * 16).remainder(256).to(torch.uint8).view(2, 3, 8, 16)

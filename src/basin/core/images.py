@@ -17,7 +17,7 @@ class Normalise:
     ) -> None:
         self._dtype = dtype
         self._work = torch.promote_types(dtype, torch.float32)
-        self._width, self._channels_last = width, channels_last
+        self._channels_last = channels_last
         exact_mean, exact_std = mean.cpu().double(), std.cpu().double()  # mps has no float64
         scale, shift = 1 / (255 * exact_std), -exact_mean / exact_std
         both = [v.to(device=mean.device, dtype=self._work) for v in (scale, shift)]
@@ -36,11 +36,3 @@ class Normalise:
         rows = last.view(size * height, width * channels).to(self._work, copy=True)
         rows.mul_(self._scale).add_(self._shift)
         return rows.to(self._dtype).view(size, height, width, channels).permute(0, 3, 1, 2)
-
-
-def normalise(
-    images: Tensor, mean: Tensor, std: Tensor, *, dtype: torch.dtype, channels_last: bool
-) -> Tensor:
-    """`Normalise` for one call; a loop keeps the object, which saves six small kernels a call."""
-    width = images.shape[3]
-    return Normalise(mean, std, width=width, dtype=dtype, channels_last=channels_last)(images)

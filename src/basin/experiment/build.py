@@ -12,8 +12,9 @@ from torch import nn
 
 from basin.core.clock import Clock
 from basin.core.parameters import parameter_groups
-from basin.core.protocols import Augmentation, Averager, Objective, Optimizer, Schedule
+from basin.core.protocols import Augmentation, Averager, Objective, Optimizer, Schedule, Transfer
 from basin.experiment.settings import Settings, in_epochs
+from basin.logger.protocol import Logger
 
 
 def dataset(settings: Settings, seed: int) -> Any:
@@ -39,7 +40,7 @@ def objective(settings: Settings) -> Objective:
     return function
 
 
-def transfer(settings: Settings) -> Any:
+def transfer(settings: Settings) -> Transfer | None:
     """What a stage does to the model before it; None leaves it."""
     node = settings["stage"]["transfer"]
     return None if node is None else _make("stages.transfer", node)
@@ -65,7 +66,7 @@ def method(
     return optimizer, averagers, schedules
 
 
-def loggers(settings: Settings, **available: Any) -> list[Any]:
+def loggers(settings: Settings, **available: Any) -> list[Logger]:
     """The loggers that the configuration names."""
     return [_make(f"logger.{k}", node, **available) for k, node in settings["logger"].items()]
 

@@ -14,6 +14,7 @@ from basin.experiment.folder import RunFolder
 from basin.experiment.settings import Settings
 from basin.launch.status import Status
 from basin.logger.jsonl import JsonLines
+from basin.logger.protocol import Logger
 from basin.training.checkpoint import Checkpoints
 
 
@@ -48,7 +49,7 @@ class Output:
     """Everything that a run writes to while it trains."""
 
     lines: JsonLines
-    loggers: list[Any]  # `lines` among them
+    loggers: list[Logger]  # `lines` among them
     status: Status
     checkpoints: Checkpoints
     epochs: float

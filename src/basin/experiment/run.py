@@ -27,6 +27,7 @@ from basin.launch.lock import LostLock, RunLock
 from basin.launch.signals import Interrupt
 from basin.launch.status import Status, read_status
 from basin.logger.jsonl import JsonLines
+from basin.logger.protocol import Logger
 from basin.training.bookkeeping import Interrupted
 from basin.training.checkpoint import Checkpoints
 from basin.training.precision import resolve
@@ -137,7 +138,7 @@ def _tidy(folder: RunFolder) -> None:
 
 def _output(job: Job) -> Output:
     lines = JsonLines(job.folder.path / "metrics.jsonl")
-    loggers: list[Any] = [
+    loggers: list[Logger] = [
         lines,
         *build.loggers(
             job.settings,

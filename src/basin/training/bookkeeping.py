@@ -162,7 +162,7 @@ class Bookkeeping:
         self.meter.seconds += time.perf_counter() - self.meter.started
         results = self.evaluate(keep=state.t >= state.stage.epochs)
         epoch = state.stage.start + state.t
-        self.evaluator.improved(results, epoch)
+        self.evaluator.note_best(results, epoch)
         return {
             "epoch": epoch,
             "t": epoch,

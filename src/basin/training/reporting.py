@@ -75,13 +75,10 @@ class Evaluator:
                 self.weights[name] = {k: v.cpu().clone() for k, v in module.state_dict().items()}
         return results
 
-    def improved(self, results: dict[str, Scores], epoch: float) -> list[str]:
-        """Update the best of each solution; the names of those that improved."""
-        names = []
+    def note_best(self, results: dict[str, Scores], epoch: float) -> None:
+        """Keep the best evaluation of each solution."""
         for name, scores in results.items():
             error = scores[self.selected_on]["error"]
             best = self.best.get(name)
             if best is None or error < best[self.selected_on]["error"]:
                 self.best[name] = {"epoch": epoch, "selected_on": self.selected_on, **scores}
-                names.append(name)
-        return names
