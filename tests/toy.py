@@ -16,12 +16,14 @@ from basin.core.order import Order
 from basin.core.protocols import Counters, Stage, TrainState
 from basin.dataset.resident import Resident
 from basin.optimizer.sgd import SGD
-from basin.training.bookkeeping import Bookkeeping, Intervals
+from basin.training.bookkeeping import Bookkeeping
 from basin.training.checkpoint import Checkpoints
-from basin.training.closure import Execution, MinibatchClosure
+from basin.training.closure import MinibatchClosure
 from basin.training.dynamics import Dynamics
 from basin.training.input import Input
 from basin.training.loop import fit
+from basin.training.meter import Intervals
+from basin.training.network import Execution
 from basin.training.precision import Precision
 from basin.training.reporting import Evaluator
 from basin.training.scheduling import Scheduling

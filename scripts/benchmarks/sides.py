@@ -13,9 +13,10 @@ from torch.nn import functional as F
 from basin.experiment.job import Output
 from basin.launch.status import Status
 from basin.logger.jsonl import JsonLines
-from basin.training.bookkeeping import Bookkeeping, Intervals
+from basin.training.bookkeeping import Bookkeeping
 from basin.training.checkpoint import Checkpoints
 from basin.training.loop import fit
+from basin.training.meter import Intervals
 from basin.training.precision import set_flags
 from benchmarks.images import RandomImages, real
 

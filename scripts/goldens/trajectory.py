@@ -12,9 +12,10 @@ from first_stage import CONFIGS, FirstStage, composed, first_stage
 from omegaconf import OmegaConf
 
 from basin.experiment import build
-from basin.training.bookkeeping import Bookkeeping, Intervals
+from basin.training.bookkeeping import Bookkeeping
 from basin.training.checkpoint import Checkpoints
 from basin.training.loop import fit
+from basin.training.meter import Intervals
 from goldens.platform import Platform, this_platform
 
 STEPS = 20

@@ -14,9 +14,10 @@ from basin.core.random import derive, seed_generators
 from basin.experiment import build
 from basin.experiment.check import Plan
 from basin.experiment.settings import Settings, seeds
-from basin.training.closure import Execution, MinibatchClosure
+from basin.training.closure import MinibatchClosure
 from basin.training.dynamics import Dynamics
 from basin.training.input import Input
+from basin.training.network import Execution
 from basin.training.precision import Precision
 from basin.training.reporting import Evaluator
 from basin.training.scheduling import Scheduling

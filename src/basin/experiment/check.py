@@ -14,7 +14,7 @@ from basin.core.random import CounterDraws
 from basin.experiment import build
 from basin.experiment.settings import Settings, seeds
 from basin.experiment.targets import check_targets
-from basin.training.closure import BN_UPDATES
+from basin.training.network import BN_UPDATES
 from basin.training.precision import PRECISIONS
 from basin.training.scheduling import Scheduling
 

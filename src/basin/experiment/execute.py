@@ -10,8 +10,9 @@ from basin.experiment import build
 from basin.experiment.assembly import Assembly
 from basin.experiment.continuation import Continuation
 from basin.experiment.job import Job, Output
-from basin.training.bookkeeping import Bookkeeping, Intervals
+from basin.training.bookkeeping import Bookkeeping
 from basin.training.loop import fit
+from basin.training.meter import Intervals
 from basin.training.precision import Precision
 from basin.training.reporting import Evaluator
 from basin.training.snapshot import Parts, load_optimizer, restore

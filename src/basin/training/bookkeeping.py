@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import floor
 from typing import Any, Protocol
 
 from basin.core.parameters import norm
@@ -13,6 +11,7 @@ from basin.core.protocols import Batches, TrainState
 from basin.core.random import derive, seed_generators
 from basin.training.checkpoint import Checkpoints
 from basin.training.loop import restart_
+from basin.training.meter import Intervals, Meter, passed
 from basin.training.reporting import Evaluator, Scores
 from basin.training.snapshot import Parts, snapshot
 from basin.training.tally import ADVICE, NonFinite
@@ -33,31 +32,6 @@ class Log(Protocol):
 
     def progress(self, line: dict[str, Any]) -> None:
         """One line a log point."""
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """In epochs."""
-
-    evaluate: float
-    checkpoint: float
-
-
-@dataclass
-class Meter:
-    """Time spent in updates, evaluation apart."""
-
-    seconds: float = 0.0  # of earlier processes and finished intervals
-    started: float = 0.0
-    drawn: int = 0  # examples drawn when the interval began
-
-    def start(self, drawn: int) -> None:
-        """Begin an interval."""
-        self.started, self.drawn = time.perf_counter(), drawn
-
-    def rate(self, drawn: int) -> float:
-        """Images per second of the interval, so far."""
-        return (drawn - self.drawn) / max(time.perf_counter() - self.started, 1e-9)
 
 
 class Bookkeeping:
@@ -93,7 +67,7 @@ class Bookkeeping:
         """Evaluate at every interval and at the end, once."""
         done = state.t >= state.stage.epochs
         if state.t > state.reported and (
-            done or _passed(state.reported, state.t, self._intervals.evaluate)
+            done or passed(state.reported, state.t, self._intervals.evaluate)
         ):
             line = self._line(state)
             state.reported = state.t
@@ -109,7 +83,7 @@ class Bookkeeping:
 
     def save(self, state: TrainState, *, done: bool) -> None:
         """Checkpoint at every interval and at the end."""
-        if done or _passed(self._saved, state.t, self._intervals.checkpoint):
+        if done or passed(self._saved, state.t, self._intervals.checkpoint):
             self._write()
 
     def begin(self, state: TrainState) -> None:
@@ -201,8 +175,3 @@ def check_finite(state: TrainState) -> None:
             f" (epoch {state.stage.start + state.t:.3f},"
             f" lr={state.optimizer.param_groups[0]['lr']:.4g}); {ADVICE}"
         )
-
-
-def _passed(before: float, now: float, interval: float) -> bool:
-    """Whether a multiple of the interval lies in (before, now]."""
-    return floor(now / interval + 1e-9) > floor(before / interval + 1e-9)

@@ -6,42 +6,20 @@ import contextlib
 import copy
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from basin.core.batchnorm import ChunkedStatistics, RunningStatistics
-from basin.core.gates import Gate, coupled
+from basin.core.batchnorm import ChunkedStatistics
+from basin.core.gates import coupled
 from basin.core.parameters import gradients
 from basin.core.protocols import Counters, Objective, StepSkipped
 from basin.core.random import derive, seed_generators
 from basin.training.distributed import Ranks
 from basin.training.input import Input, Minibatch
-from basin.training.precision import Precision
+from basin.training.network import Execution, Network
 from basin.training.tally import ADVICE, NonFinite, Tally
-
-BN_UPDATES = ("once", "per_chunk")
-
-
-@dataclass(frozen=True)
-class Execution:
-    """How a minibatch is computed; none of it changes what is computed, save BN's chunks."""
-
-    precision: Precision
-    micro_batch: int | None  # examples in one forward pass; None for all of them
-    bn_update: str  # micro-batches move the running statistics `once` a step or `per_chunk`
-    seed: int  # of dropout and gates
-
-
-class Network:
-    """What the closure needs to know of a module besides calling it."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.statistics = RunningStatistics(model)
-        self.gates = [m for m in model.modules() if isinstance(m, Gate)]
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
 
 
 class MinibatchClosure:
