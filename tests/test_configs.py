@@ -4,6 +4,7 @@ import inspect
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 
@@ -19,7 +20,12 @@ LEAVES = [
     (p.relative_to(CONFIGS).parts[0], str(Path(*p.relative_to(CONFIGS).parts[1:]).with_suffix("")))
     for p in sorted(CONFIGS.rglob("*/*.yaml"))
 ]
-LONG_ENOUGH = {"schedule": ["epochs=200"]}
+NEEDS = yaml.safe_load((Path(__file__).parent / "needs.yaml").read_text())
+
+
+def overrides_of(group, option):
+    """The option, and what it needs beside the defaults to be a run."""
+    return [f"{group}={option}", *NEEDS.get(group, []), *NEEDS.get(f"{group}/{option}", [])]
 
 
 def settings_of(*overrides):
@@ -32,14 +38,14 @@ def settings_of(*overrides):
 
 @pytest.mark.parametrize(("group", "option"), LEAVES)
 def test_it_composes_and_builds_on_the_meta_device(group, option):
-    plan = check(*settings_of(f"{group}={option}", *LONG_ENOUGH.get(group, [])))
+    plan = check(*settings_of(*overrides_of(group, option)))
     assert plan.parameters > 0 and plan.flops > 2 * plan.parameters / 100
 
 
 @pytest.mark.parametrize(("group", "option"), LEAVES)
 def test_yaml_is_the_only_home_of_a_value(group, option):
     """Python hyper-parameters are keyword-only and have no default."""
-    settings, _ = settings_of(f"{group}={option}", *LONG_ENOUGH.get(group, []))
+    settings, _ = settings_of(*overrides_of(group, option))
     for path, node in targets.targets(settings, ""):
         if not node["_target_"].startswith("basin.") or path.startswith("logger"):
             continue

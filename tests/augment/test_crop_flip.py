@@ -32,13 +32,17 @@ def batch(size=64, channels=3, height=8, width=11):
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
 
+def crop_flip(*, after_normalisation=False, **values):
+    return CropFlip(after_normalisation=after_normalisation, **values)
+
+
 @pytest.mark.parametrize(("padding", "order"), VARIANTS)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("pad", [0, 4])
 def test_equals_the_reference_pixel_for_pixel(padding, order, channels, pad):
     images, targets = batch(channels=channels), torch.arange(64)
     draws = CounterDraws(3, torch.arange(100, 164))
-    augmentation = CropFlip(pad=pad, padding=padding, flip=0.5, order=order)
+    augmentation = crop_flip(pad=pad, padding=padding, flip=0.5, order=order)
     got, same = augmentation(images, targets, draws)
     offsets = draws.integers("crop", 2 * pad + 1, num=2).tolist()
     mirrored = (draws.uniform("flip") < 0.5).flatten().tolist()
@@ -55,10 +59,10 @@ def test_every_offset_is_drawn_and_the_flip_has_its_probability():
     size, pad = 20_000, 2
     images = torch.arange(16, dtype=torch.uint8).view(1, 1, 4, 4).expand(size, 1, 4, 4)
     draws = CounterDraws(0, torch.arange(size))
-    flip = CropFlip(pad=0, padding="zeros", flip=0.3, order="flip_crop")
+    flip = crop_flip(pad=0, padding="zeros", flip=0.3, order="flip_crop")
     share = (flip(images, torch.zeros(size), draws)[0][:, 0, 0, 0] == 3).float().mean()
     assert abs(share - 0.3) < 4 * (0.3 * 0.7 / size) ** 0.5
-    crop = CropFlip(pad=pad, padding="reflect", flip=0.0, order="flip_crop")
+    crop = crop_flip(pad=pad, padding="reflect", flip=0.0, order="flip_crop")
     centre = crop(images, torch.zeros(size), draws)[0][:, 0, 0, 0]
     shares = torch.tensor([(centre == value).float().mean() for value in range(16)])
     one = torch.tensor([0.2, 0.4, 0.4, 0.0])  # reflection: offsets -2..2 show pixels 2 1 0 1 2
@@ -68,7 +72,7 @@ def test_every_offset_is_drawn_and_the_flip_has_its_probability():
 
 def test_an_image_depends_on_its_draw_number_alone():
     images, targets = batch(), torch.zeros(64)
-    augmentation = CropFlip(pad=4, padding="reflect", flip=0.5, order="flip_crop")
+    augmentation = crop_flip(pad=4, padding="reflect", flip=0.5, order="flip_crop")
     numbers = torch.arange(64)
     whole = augmentation(images, targets, CounterDraws(1, numbers))[0]
     part = augmentation(images[10:20], targets[10:20], CounterDraws(1, numbers[10:20]))[0]
@@ -81,7 +85,7 @@ def test_an_image_depends_on_its_draw_number_alone():
 @pytest.mark.parametrize(("padding", "order"), VARIANTS)
 def test_a_gpu_makes_the_same_images(padding, order):
     images, targets, numbers = batch(), torch.arange(64), torch.arange(100, 164)
-    augmentation = CropFlip(pad=4, padding=padding, flip=0.5, order=order)
+    augmentation = crop_flip(pad=4, padding=padding, flip=0.5, order=order)
     wanted = augmentation(images, targets, CounterDraws(3, numbers))[0]
     got, _ = augmentation(images.cuda(), targets.cuda(), CounterDraws(3, numbers.cuda()))
     assert torch.equal(got.cpu(), wanted)
@@ -100,10 +104,10 @@ def test_a_gpu_makes_the_same_images(padding, order):
 )
 def test_bad_values_are_refused(changes, said):
     with pytest.raises(ValueError, match=said):
-        CropFlip(**{"pad": 4, "padding": "zeros", "flip": 0.5, "order": "flip_crop", **changes})
+        crop_flip(**{"pad": 4, "padding": "zeros", "flip": 0.5, "order": "flip_crop", **changes})
 
 
 def test_reflection_beyond_the_image_is_refused():
-    augmentation = CropFlip(pad=8, padding="reflect", flip=0.5, order="flip_crop")
+    augmentation = crop_flip(pad=8, padding="reflect", flip=0.5, order="flip_crop")
     with pytest.raises(ValueError, match="pad=8 must be less than the 8 x 11 pixels"):
         augmentation(batch(), torch.zeros(64), CounterDraws(0, torch.arange(64)))

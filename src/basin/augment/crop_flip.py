@@ -18,15 +18,17 @@ ORDERS = ("flip_crop", "crop_flip")
 class CropFlip:
     """Pad by `pad` pixels, crop the old size at a uniform offset, mirror with probability `flip`.
 
-    padding: `reflect` without repeating the edge, or `zeros`, black before normalisation.
+    padding: `reflect` without repeating the edge, or `zeros`.
     order: `flip_crop` mirrors the image before it is padded (Lua WRN, arXiv:1605.07146, train.lua);
     `crop_flip` mirrors the crop. The distribution is the same, the image of a given draw is not.
+    after_normalisation: zeros are then the mean colour instead of black.
     """
 
     pad: int
     padding: str
     flip: float
     order: str
+    after_normalisation: bool
 
     def __post_init__(self) -> None:
         if isinstance(self.pad, bool) or not isinstance(self.pad, int) or self.pad < 0:
@@ -39,7 +41,7 @@ class CropFlip:
             raise ValueError(f"crop_flip order={self.order!r} is not one of {ORDERS}")
 
     def __call__(self, images: Tensor, targets: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W) uint8, channels_last, changed; targets as they were."""
+        """Images (B, C, H, W), channels_last, changed; targets as they were."""
         height, width = images.shape[2:]
         if self.padding == "reflect" and self.pad >= min(height, width):
             raise ValueError(

@@ -196,6 +196,9 @@ class Dataset:
 class Draws(Protocol):
     """Random numbers of a minibatch, each a pure function of (seed, example, name, index)."""
 
+    indices: Tensor  # (B,) int64, rows of the data set
+    passes: Tensor  # (B,) int64, complete passes over the data before each example's
+
     def uniform(self, name: str, num: int = 1) -> Tensor:
         """(B, num) float32 in [0, 1)."""
         ...
@@ -206,10 +209,15 @@ class Draws(Protocol):
 
 
 class Augmentation(Protocol):
-    """One step of the augmentation of a minibatch, on the device."""
+    """One step of the augmentation of a minibatch, on the device; the order is the list's."""
+
+    @property
+    def after_normalisation(self) -> bool:
+        """It works on the model's normalised floats; others, on pixels, come before it."""
+        ...
 
     def __call__(self, images: Tensor, targets: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W) uint8 and targets (B,) int64 or (B, K) float, changed."""
+        """Images (B, C, H, W) uint8 or float and targets (B,) int64 or (B, K) float, changed."""
         ...
 
 

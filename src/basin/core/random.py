@@ -73,10 +73,22 @@ def seed_generators(seed: int, device: torch.device) -> None:
 
 
 class CounterDraws:
-    """Draws of a minibatch whose examples have the given draw numbers (B,) in a data order."""
+    """Draws of a minibatch whose examples have the given draw numbers (B,) in a data order.
 
-    def __init__(self, seed: int, numbers: Tensor) -> None:
+    Without indices and passes each example is a row of its own, and the pass is the first.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        numbers: Tensor,
+        *,
+        indices: Tensor | None = None,
+        passes: Tensor | None = None,
+    ) -> None:
         self._seed, self._numbers = seed, numbers
+        self.indices = numbers if indices is None else indices  # (B,) int64
+        self.passes = torch.zeros_like(numbers) if passes is None else passes  # (B,) int64
 
     def _bits(self, name: str, num: int) -> Tensor:
         index = torch.arange(num, device=self._numbers.device)

@@ -93,7 +93,7 @@ class Assembly:
                 device=self._device,
             ),
             batch_size=settings["batch_size"],
-            augmentations=build.augmentations(settings),
+            augmentations=build.augmentations(settings, num_classes=len(self.dataset.classes)),
             prepare=self._prepare,
             seed=numbers["seed_augment"],
             counters=self._counters,

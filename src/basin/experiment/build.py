@@ -19,7 +19,7 @@ from basin.logger.protocol import Logger
 
 def dataset(settings: Settings, seed: int) -> Any:
     """The data set's description; its `load()` reads the files."""
-    return _make("dataset", settings["dataset"], seed=seed)
+    return _nested("dataset", settings["dataset"], seed=seed)
 
 
 def model(settings: Settings, *, num_classes: int, in_channels: int) -> nn.Module:
@@ -29,9 +29,20 @@ def model(settings: Settings, *, num_classes: int, in_channels: int) -> nn.Modul
     return network
 
 
-def augmentations(settings: Settings) -> dict[str, Augmentation]:
-    """Augmentations by name, in the order of the configuration."""
-    return {name: _make(f"augment.{name}", n) for name, n in settings["augment"].items()}
+def augmentations(settings: Settings, *, num_classes: int) -> dict[str, Augmentation]:
+    """Augmentations by name, in the order of the configuration: those of pixels come first."""
+    made: dict[str, Augmentation] = {}
+    after = ""
+    for name, node in settings["augment"].items():
+        made[name] = _make(f"augment.{name}", node, num_classes=num_classes)
+        if made[name].after_normalisation:
+            after = name
+        elif after:
+            raise ValueError(
+                f"augment.{name} works on pixels and comes after augment.{after}, which works on"
+                f" normalised images; put it first: augment=[{name},{after}]"
+            )
+    return made
 
 
 def objective(settings: Settings) -> Objective:
@@ -56,9 +67,7 @@ def method(
         for name, node in plain["averaging"].items()
     }
     groups = parameter_groups(network, settings["decay"])
-    optimizer = _optimizer(
-        "optimizer", plain["optimizer"], params=groups, model=network, clock=clock
-    )
+    optimizer = _nested("optimizer", plain["optimizer"], params=groups, model=network, clock=clock)
     schedules = {
         field: _make(f"schedule.{field}", node, averagers=averagers, clock=clock)
         for field, node in plain["schedule"].items()
@@ -76,18 +85,18 @@ def channels_last(settings: Settings) -> bool:
     return bool(settings["model"].get("channels_last", False))
 
 
-def _optimizer(path: str, node: Settings, **available: Any) -> Optimizer:
-    """An optimizer around its base, to any depth."""
+def _nested(path: str, node: Settings, **available: Any) -> Any:
+    """An optimizer or a data set around its base, to any depth."""
     own = {key: value for key, value in node.items() if key != "base"}
     if "base" in node:
         if not isinstance(node["base"], dict):
+            group = path.split(".")[0]
             raise ValueError(
-                f"{path}.base={node['base']} is not an optimizer; choose one by"
-                f" optimizer@{path}.base={node['base']}"
+                f"{path}.base={node['base']} is not an option of {group}; choose one by"
+                f" {group}@{path}.base={node['base']}"
             )
-        available = {**available, "base": _optimizer(f"{path}.base", node["base"], **available)}
-    optimizer: Optimizer = _make(path, own, **available)
-    return optimizer
+        available = {**available, "base": _nested(f"{path}.base", node["base"], **available)}
+    return _make(path, own, **available)
 
 
 def _make(path: str, node: Settings, **available: Any) -> Any:

@@ -48,7 +48,7 @@ def check(settings: Settings, stages: dict[str, Settings]) -> Plan:
         build.objective(settings)
         for stage in stages.values():
             _stage(stage, network, clock)
-    _try_augmentations(settings, dataset.facts.shape)
+    _try_augmentations(settings, dataset)
     return Plan(
         dataset=dataset,
         clock=clock,
@@ -80,11 +80,15 @@ def flops_of(network: torch.nn.Module, shape: tuple[int, int, int]) -> int:
     return counter.get_total_flops()
 
 
-def _try_augmentations(settings: Settings, shape: tuple[int, int, int]) -> None:
+def _try_augmentations(settings: Settings, dataset: Any) -> None:
     """Two black images through every augmentation, so that none fails at the first update."""
-    images = torch.zeros(2, *shape, dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
+    images = torch.zeros(2, *dataset.facts.shape, dtype=torch.uint8)
+    images = images.contiguous(memory_format=torch.channels_last)
     targets, numbers = torch.zeros(2, dtype=torch.int64), torch.arange(2)
-    for name, augmentation in build.augmentations(settings).items():
+    augmentations = build.augmentations(settings, num_classes=dataset.facts.num_classes)
+    for name, augmentation in augmentations.items():
+        if augmentation.after_normalisation:
+            images = images.float()
         try:
             images, targets = augmentation(images, targets, CounterDraws(0, numbers))
         except ValueError as error:

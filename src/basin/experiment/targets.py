@@ -19,7 +19,7 @@ RUNTIME = (
     *("num_classes", "params", "run_id", "seed"),
 )
 """What a factory may name among its arguments and gets from here, not from YAML."""
-EXTRA = {"model": {"channels_last"}, "optimizer": {"base"}}
+EXTRA = {"model": {"channels_last"}, "optimizer": {"base"}, "dataset": {"base"}}
 """Keys of a group that the builder itself reads."""
 
 

@@ -115,7 +115,12 @@ class Input:
 
     def _augmented(self, indices: Tensor, numbers: Tensor, stream: int) -> tuple[Tensor, Tensor]:
         images, targets = self._examples.fetch(indices)
+        passes = numbers // self.order.drawn
+        prepared = False
         for name, augmentation in self._augmentations.items():
-            draws = CounterDraws(derive(self._seed, name, stream), numbers)
+            if augmentation.after_normalisation and not prepared:
+                images, prepared = self.prepare(images), True
+            seed = derive(self._seed, name, stream)
+            draws = CounterDraws(seed, numbers, indices=indices, passes=passes)
             images, targets = augmentation(images, targets, draws)
-        return self.prepare(images), targets
+        return (images if prepared else self.prepare(images)), targets
