@@ -38,6 +38,12 @@ class Order:
         numbers = torch.arange(start, cursor, device=self._device)
         return (pieces[0] if len(pieces) == 1 else torch.cat(pieces)), numbers
 
+    def ahead(self, cursor: int) -> Order:
+        """Stream 0 from another cursor on, as an order of its own."""
+        order = Order(num=self.num, drawn=self.drawn, seed=self._seed, device=self._device)
+        order.cursors[0] = cursor
+        return order
+
     def _pass(self, stream: int, number: int) -> Tensor:
         cached = self._passes.get(stream)
         if cached is None or cached[0] != number:

@@ -5,7 +5,7 @@ Shape legend of the project: B batch, C channels, H W pixels, K classes, M membe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -162,17 +162,45 @@ class Stage:
     whole_run: bool  # the clock of its schedules: t of the whole run, or of this stage
 
 
+class Draws(Protocol):
+    """Random numbers of a minibatch, each a pure function of (seed, example, name, index)."""
+
+    indices: Tensor  # (B,) int64, rows of the data set
+    passes: Tensor  # (B,) int64, complete passes over the data before each example's
+
+    def uniform(self, name: str, num: int = 1) -> Tensor:
+        """(B, num) float32 in [0, 1)."""
+        ...
+
+    def integers(self, name: str, high: int, num: int = 1) -> Tensor:
+        """(B, num) int64 in [0, high)."""
+        ...
+
+
+Request = tuple[Tensor, Draws | None]
+"""Rows (B,) of a data set, and the random numbers of how they are decoded."""
+
+
 class Examples(Protocol):
     """One part of a data set."""
 
     labels: Tensor  # (N,) int64
+    skipped: Collection[str]  # files that could not be decoded, whose place others took
 
     def __len__(self) -> int:
         """Number of examples, N."""
         ...
 
-    def fetch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W) uint8, channels_last, and labels (B,) int64, on their device."""
+    def fetch(self, indices: Tensor, draws: Draws | None) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) uint8, channels_last, and labels (B,) int64, on their device.
+
+        Examples that are decoded from files at random (Inception's crop) do it by `draws`; None
+        asks for what evaluation sees.
+        """
+        ...
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[tuple[Tensor, Tensor]]:
+        """`fetch` of each request, in order; requests may be read, and served, ahead."""
         ...
 
     def to(self, device: Any) -> Examples:
@@ -191,21 +219,6 @@ class Dataset:
     shape: tuple[int, int, int]  # C, H, W
     mean: tuple[float, ...]  # per channel, of pixels in [0, 1]
     std: tuple[float, ...]
-
-
-class Draws(Protocol):
-    """Random numbers of a minibatch, each a pure function of (seed, example, name, index)."""
-
-    indices: Tensor  # (B,) int64, rows of the data set
-    passes: Tensor  # (B,) int64, complete passes over the data before each example's
-
-    def uniform(self, name: str, num: int = 1) -> Tensor:
-        """(B, num) float32 in [0, 1)."""
-        ...
-
-    def integers(self, name: str, high: int, num: int = 1) -> Tensor:
-        """(B, num) int64 in [0, high)."""
-        ...
 
 
 class Augmentation(Protocol):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from basin.core.protocols import Draws, Request
+
 
 class Resident:
     """Images (N, C, H, W) uint8, stored as N H W C, and labels (N,) int64, in one memory."""
+
+    skipped: Collection[str] = ()
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
         if images.dtype != torch.uint8 or images.ndim != 4:
@@ -32,10 +37,15 @@ class Resident:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def fetch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def fetch(self, indices: Tensor, draws: Draws | None = None) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) uint8, channels_last, and labels (B,), of rows on this device."""
         images = self._rows.index_select(0, indices).permute(0, 3, 1, 2)
         return images, self.labels.index_select(0, indices)
+
+    def stream(self, requests: Iterable[Request]) -> Iterator[tuple[Tensor, Tensor]]:
+        """`fetch` of each request."""
+        for indices, draws in requests:
+            yield self.fetch(indices, draws)
 
     def to(self, device: Any) -> Resident:
         """The same examples on a device."""

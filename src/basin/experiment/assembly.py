@@ -90,7 +90,7 @@ class Assembly:
                 num=len(self.dataset.train),
                 drawn=self._plan.clock.examples,
                 seed=numbers["seed_order"],
-                device=self._device,
+                device=self.dataset.train.labels.device,
             ),
             batch_size=settings["batch_size"],
             augmentations=build.augmentations(settings, num_classes=len(self.dataset.classes)),

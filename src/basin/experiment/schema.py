@@ -23,6 +23,9 @@ MACHINE_ONLY = (
     "metrics",
     "dataset.root",
     "dataset.mirror",
+    "dataset.workers",
+    "dataset.base.root",
+    "dataset.base.mirror",
 )
 """Not part of a run's identity: the same run may be continued with other values."""
 

@@ -28,6 +28,7 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
     state, order = outcome.parts.state, outcome.parts.closure.input.order
     counters, seconds = state.counters, outcome.around.meter.seconds
     drawn = counters.drawn
+    parts = [outcome.parts.closure.input.examples, *outcome.evaluator.parts.values()]
     return {
         "run": job.folder.name,
         "identity": job.identities[-1],
@@ -58,6 +59,7 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
         "dataset": {
             "train": order.num,
             **{name: len(part) for name, part in outcome.evaluator.parts.items()},
+            "skipped_files": sum(len(part.skipped) for part in parts),
         },
         "computed": before.computed,
         "environment": job.environment,

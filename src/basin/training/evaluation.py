@@ -23,20 +23,21 @@ def predict(
     *,
     precision: Precision,
     batch_size: int,
-) -> Tensor:
-    """Logits (N, K), at least float32, of a module in eval mode over a part of a data set."""
+) -> tuple[Tensor, Tensor]:
+    """Logits (N, K), at least float32, of a module in eval mode over examples; labels (N,)."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
-    logits = []
-    for start in range(0, len(examples), batch_size):
-        stop = min(start + batch_size, len(examples))
-        images, _ = examples.fetch(torch.arange(start, stop, device=examples.labels.device))
+    logits, truth = [], []
+    rows = torch.arange(len(examples), device=examples.labels.device)
+    requests = ((part, None) for part in rows.split(batch_size))
+    for images, labels in examples.stream(requests):
         with precision.autocast():  # one a batch: weights may change between two of them
             batch = model(prepare(images))
         logits.append(batch.to(torch.promote_types(batch.dtype, torch.float32)))
+        truth.append(labels)
     for module, training in modes:
         module.training = training
-    return torch.cat(logits)
+    return torch.cat(logits), torch.cat(truth)
 
 
 def score(logits: Tensor, labels: Tensor) -> dict[str, float]:

@@ -9,9 +9,12 @@ import torch
 from torch import Tensor
 
 from basin.core.order import Order
-from basin.core.protocols import Augmentation, Counters, Examples
+from basin.core.protocols import Augmentation, Counters, Examples, Request
 from basin.core.random import CounterDraws, derive, permutation
 from basin.training.distributed import Ranks
+
+DECODE = "decode"
+"""Name of the draws by which examples are decoded, beside those of the augmentations."""
 
 Prepare = Callable[[Tensor], Tensor]
 """Images (B, C, H, W) uint8 -> normalised floats in the model's memory format."""
@@ -64,9 +67,11 @@ class Input:
         counters: Counters,
     ) -> None:
         self.order, self.batch_size, self.prepare = order, batch_size, prepare
-        self._examples, self._augmentations = examples, augmentations
+        self.examples, self._augmentations = examples, augmentations
         self._seed, self._counters = seed, counters
         self._ranks = Ranks()
+        self._stream: Iterator[tuple[Tensor, Tensor]] = iter(())  # of plain draws of order 0
+        self._streamed = -1  # cursor of data order 0 after the latest of them
 
     @property
     def t(self) -> float:
@@ -96,31 +101,60 @@ class Input:
         if current is not None and kept:
             indices = torch.cat([current.indices[-kept:], indices])
             numbers = torch.cat([current.numbers[-kept:], numbers])
-        images, targets = self._augmented(indices, numbers, stream)
+        plain = stream == 0 and not exactly and not kept
+        if plain:
+            images, labels = self._next(first)
+        else:
+            draws = self._draws(DECODE, stream, indices, numbers)
+            images, labels = self.examples.fetch(indices, draws)
+        images, targets = self._augmented(images, labels, indices, numbers, stream)
         return Minibatch(images, targets, indices, numbers, stream, first + ours.start, share)
 
     def batches(self, augmented: bool, limit: int | None) -> Iterator[Tensor]:
         """Training images for BN re-estimation: a shuffled pass, or its first `limit` examples."""
         num = self.order.num if limit is None else min(limit, self.order.num)
         seed = derive(self._seed, "reestimate", self.order.cursors[0])
-        order = permutation(seed, self.order.num, self._examples.labels.device)[:num]
-        for start in range(0, num, self.batch_size):
-            indices = order[start : start + self.batch_size]
-            self._counters.forward_only += len(indices)
+        device = self.examples.labels.device
+        rows = permutation(seed, self.order.num, device)[:num].split(self.batch_size)
+        numbers = torch.arange(num, device=device).split(self.batch_size)
+        requests = (
+            (part, self._draws(DECODE, -1, part, number) if augmented else None)
+            for part, number in zip(rows, numbers, strict=True)
+        )
+        stream = self.examples.stream(requests)
+        for part, number, (images, labels) in zip(rows, numbers, stream, strict=True):
+            self._counters.forward_only += len(part)
             if augmented:
-                numbers = torch.arange(start, start + len(indices), device=indices.device)
-                yield self._augmented(indices, numbers, -1)[0]
+                yield self._augmented(images, labels, part, number, -1)[0]
             else:
-                yield self.prepare(self._examples.fetch(indices)[0])
+                yield self.prepare(images)
 
-    def _augmented(self, indices: Tensor, numbers: Tensor, stream: int) -> tuple[Tensor, Tensor]:
-        images, targets = self._examples.fetch(indices)
-        passes = numbers // self.order.drawn
+    def _next(self, first: int) -> tuple[Tensor, Tensor]:
+        """The next plain draw of data order 0, whose first draw number is `first`."""
+        if self._streamed != first:
+            self._stream = self.examples.stream(self._requests(self.order.ahead(first)))
+        self._streamed = self.order.cursors[0]
+        return next(self._stream)
+
+    def _requests(self, order: Order) -> Iterator[Request]:
+        """All plain draws to come, endlessly."""
+        while True:
+            indices, numbers = order.next(self.batch_size, stream=0, exactly=False)
+            ours = self._ranks.share(len(indices))
+            yield indices[ours], self._draws(DECODE, 0, indices[ours], numbers[ours])
+
+    def _draws(self, name: str, stream: int, indices: Tensor, numbers: Tensor) -> CounterDraws:
+        seed, passes = derive(self._seed, name, stream), numbers // self.order.drawn
+        return CounterDraws(seed, numbers, indices=indices, passes=passes)
+
+    def _augmented(
+        self, images: Tensor, targets: Tensor, indices: Tensor, numbers: Tensor, stream: int
+    ) -> tuple[Tensor, Tensor]:
+        indices, numbers = indices.to(images.device), numbers.to(images.device)
         prepared = False
         for name, augmentation in self._augmentations.items():
             if augmentation.after_normalisation and not prepared:
                 images, prepared = self.prepare(images), True
-            seed = derive(self._seed, name, stream)
-            draws = CounterDraws(seed, numbers, indices=indices, passes=passes)
+            draws = self._draws(name, stream, indices, numbers)
             images, targets = augmentation(images, targets, draws)
         return (images if prepared else self.prepare(images)), targets

@@ -62,14 +62,14 @@ class Evaluator:
         for name, module in self.solutions(model, averagers, batches):
             results[name] = {}
             for part, examples in self.parts.items():
-                logits = predict(
+                logits, labels = predict(
                     module,
                     examples,
                     self.prepare,
                     precision=self.precision,
                     batch_size=self.batch_size,
                 )
-                results[name][part] = score(logits, examples.labels)
+                results[name][part] = score(logits, labels)
             if keep:
                 self.logits[name], self.kept[name] = logits, results[name]
                 self.weights[name] = {k: v.cpu().clone() for k, v in module.state_dict().items()}
