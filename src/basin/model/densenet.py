@@ -12,7 +12,7 @@ from basin.model.initialisation import initialise_
 
 
 class DenseLayer(nn.Module):
-    """[x, f(x)], f = conv3x3(relu(bn(.))), behind conv1x1(relu(bn(.))) where there is a bottleneck."""
+    """[x, f(x)], f = conv3x3(relu(bn(.))), with a bottleneck after conv1x1(relu(bn(.)))."""
 
     def __init__(self, in_channels: int, growth: int, *, bottleneck: bool, dropout: float) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class DenseLayer(nn.Module):
 
 
 class DenseNet(nn.Module):
-    """Stem; blocks of dense layers with BN, ReLU, 1x1 convolution and 2x2 mean pooling between them.
+    """Stem; blocks of dense layers; BN, ReLU, 1x1 convolution and 2x2 mean pooling between them.
 
     layers: dense layers of each block. growth: k, channels that each adds.
     stem: its channels. compression: theta, share of the channels that a transition keeps.
