@@ -76,7 +76,7 @@ def smallest_models() -> list[str]:
         settings: Any = OmegaConf.to_container(composed([], f"model/{path.stem}"), resolve=True)
         family = settings["model"]["_target_"]
         with torch.device("meta"):
-            network = build.model(settings, num_classes=10, in_channels=1)
+            network = build.model(settings, num_classes=10, in_channels=3)
         size = sum(p.numel() for p in network.parameters())
         if size < smallest.get(family, (inf, ""))[0]:
             smallest[family] = (size, path.stem)

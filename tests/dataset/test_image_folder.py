@@ -1,6 +1,9 @@
 """Image folders: decoding against torchvision, workers against none, corrupt files, memory."""
 
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ from basin.dataset.decoding import NUM_DRAWS, random_box
 from basin.dataset.file_table import FileTable
 from basin.dataset.image_folder import ImageFolder
 
+ROOT = Path(__file__).parents[2]
 COLOURS = {"cat": (200, 30, 30), "dog": (30, 200, 30), "owl": (30, 30, 200)}
 PART = {"train": 6, "val": 2}
 
@@ -187,6 +191,20 @@ def test_files_of_a_large_folder_take_bytes_not_objects(tmp_path):
 def test_bad_values_are_refused(root, changes, said):
     with pytest.raises(ValueError, match=said):
         folder(root, **changes)
+
+
+def test_a_run_over_a_folder_with_a_corrupt_file(root, tmp_path):
+    """The real command line; its record counts the file."""
+    copy, file = damaged(root, tmp_path)
+    own = ["dataset=image_folder", f"dataset.root={copy}", "dataset.size=8", "dataset.resize=8"]
+    run = ["model=wrn_16_1", "augment=flip", "epochs=2", "batch_size=6", "dataset.workers=1"]
+    place = [f"results={tmp_path / 'runs'}", "device=cpu"]
+    command = [sys.executable, "train.py", *own, *run, *place]
+    failed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert failed.returncode == 1 and f"{file} cannot be decoded" in failed.stderr
+    subprocess.run([*command, "dataset.on_corrupt=skip"], cwd=ROOT, check=True, capture_output=True)
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("runs/*/record.json")]
+    assert [record["skipped_files"] for record in records] == [1]
 
 
 IMAGENETTE = Path(__file__).parents[3] / "shared" / "data" / "imagenette"

@@ -59,8 +59,8 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
         "dataset": {
             "train": order.num,
             **{name: len(part) for name, part in outcome.evaluator.parts.items()},
-            "skipped_files": sum(len(part.skipped) for part in parts),
         },
+        "skipped_files": sum(len(part.skipped) for part in parts),
         "computed": before.computed,
         "environment": job.environment,
     }

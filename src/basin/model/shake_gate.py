@@ -24,7 +24,7 @@ class _Combine(torch.autograd.Function):
         return alpha * first + (1 - alpha) * second
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         (beta,) = ctx.saved_tensors
         return beta * grad, (1 - beta) * grad, None, None
 
