@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
+from textwrap import fill
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -68,7 +69,10 @@ def _configuration(error: BaseException, configs: str) -> str:
     if isinstance(cause, OmegaConfBaseException) and str(cause) not in message:
         message += f"\n{cause}"
     message = message.split("\nConfig search path:")[0].split("\nSet the environment variable")[0]
-    return "\n".join(line for line in message.splitlines() if "object_type" not in line)
+    lines = [line for line in message.splitlines() if "object_type" not in line]
+    options = [line.strip() for line in lines if line.startswith("\t")]  # one a line from Hydra
+    text = "\n".join(line for line in lines if not line.startswith("\t"))
+    return f"{text}\n{fill(', '.join(options), 100, break_on_hyphens=False)}" if options else text
 
 
 def _walk(cfg: Any, path: str) -> Iterator[str]:
