@@ -2,5 +2,5 @@
 
 __version__ = "0.1.0"
 
-NUMERICS = 1
+NUMERICS = 2
 """Raised by every CHANGELOG entry tagged [numbers]; part of a run's identity."""

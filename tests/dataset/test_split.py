@@ -45,8 +45,8 @@ def test_the_parts_of_a_seed_are_the_same_on_every_machine():
     assert validation_split(labels, 5, 7)[1].tolist() == GOLDEN_VALIDATION
 
 
-GOLDEN_SUBSET = [6, 17, 28, 29, 35, 38]
-GOLDEN_VALIDATION = [12, 13, 35, 37, 38]
+GOLDEN_SUBSET = [0, 10, 18, 19, 25, 29]
+GOLDEN_VALIDATION = [0, 9, 19, 20, 34]
 
 
 def test_validation_is_split_off_first_and_then_the_subset_is_taken():

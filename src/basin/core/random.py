@@ -51,7 +51,8 @@ def derive(*keys: int | str) -> int:
 
 def bits(seed: int, counters: Tensor) -> Tensor:
     """64 random bits for each counter of an int64 tensor, as int64 of the same shape."""
-    return mix(mix(counters ^ _signed(seed)) ^ _signed(mix_number(seed)))
+    key = _signed(seed)
+    return mix(mix(counters ^ key) + key)
 
 
 def permutation(seed: int, num: int, device: torch.device) -> Tensor:
