@@ -30,7 +30,7 @@ from basin.training.scheduling import Scheduling
 from basin.training.snapshot import Parts, restore, snapshot
 from basin.training.tally import Tally
 
-NUM, CLASSES = 120, 3
+NUM, CLASSES, BATCH = 120, 3, 16
 CPU = torch.device("cpu")
 
 
@@ -96,7 +96,7 @@ def build(
     epochs: float = 4.0,
     precision: Precision | None = None,
     dropout: float = 0.3,
-    batch_size: int = 16,
+    batch_size: int = BATCH,
     micro_batch: int | None = None,
     bn_update: str = "once",
     augmentations=(),

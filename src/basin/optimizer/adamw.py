@@ -6,6 +6,7 @@ import torch
 
 from basin.core.parameters import fused
 from basin.core.protocols import Parameters
+from basin.optimizer.ranges import at_least_0, below_1
 
 
 def adamw(
@@ -20,6 +21,9 @@ def adamw(
 
     Differs: the decay is lr * weight_decay * w (PyTorch's form), not schedule multiplier * decay.
     """
+    at_least_0(lr=lr, eps=eps, weight_decay=weight_decay)
+    for beta in betas:
+        below_1(betas=beta)
     return torch.optim.AdamW(
         params,
         lr=lr,

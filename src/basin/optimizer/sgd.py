@@ -8,6 +8,7 @@ import torch
 
 from basin.core.parameters import fused, reset_momentum_
 from basin.core.protocols import Parameters
+from basin.optimizer.ranges import at_least_0, at_most_1, below_1
 
 
 class SGD(torch.optim.SGD):
@@ -28,6 +29,9 @@ class SGD(torch.optim.SGD):
         weight_decay: float,
         reset_on_drop: bool,
     ) -> None:
+        at_least_0(lr=lr, weight_decay=weight_decay)
+        below_1(momentum=momentum)
+        at_most_1(dampening=dampening)
         super().__init__(
             params,
             lr=lr,

@@ -1,0 +1,240 @@
+"""Every configs/optimizer/*.yaml keeps seam 1's contract, in a small run with BN and dropout."""
+
+from __future__ import annotations
+
+import copy
+import traceback
+from math import inf
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from test_configs import overrides_of, settings_of
+from torch.utils._python_dispatch import TorchDispatchMode
+from toy import BATCH, NUM, same, train, train_with_kill, weights
+from toy import build as toy
+
+from basin.core.clock import Clock
+from basin.core.protocols import StepSkipped
+from basin.experiment import build
+from basin.experiment.check import check
+from basin.training.precision import Precision
+
+OPTIONS = sorted(
+    p.stem for p in (Path(__file__).resolve().parents[1] / "configs" / "optimizer").glob("*.yaml")
+)
+FACTS = yaml.safe_load((Path(__file__).parent / "optimizer" / "contract.yaml").read_text())
+CPU = torch.device("cpu")
+
+
+def fact(option, key, default):
+    return FACTS.get(option, {}).get(key, default)
+
+
+def settings(option, *overrides):
+    return settings_of(
+        *overrides_of("optimizer", option),
+        "schedule=constant",
+        *fact(option, "overrides", []),
+        *overrides,
+    )
+
+
+def make(option, *overrides, **run):
+    """A toy run with the optimizer of the option's own YAML."""
+    _, stages = settings(option, *overrides)
+    (stage,) = stages.values()
+    return toy(lambda groups, model: build.method(stage, model, Clock(NUM, BATCH)), **run)
+
+
+def first_step(parts):
+    """The loss that the first update returns."""
+    parts.closure.resample()
+    return parts.state.optimizer.step(parts.closure)
+
+
+def plain(value):
+    """A state as a flat list of (path, tensor or number)."""
+    if isinstance(value, dict):
+        return [(f"{k}.{p}", v) for k in value for p, v in plain(value[k])]
+    if isinstance(value, (list, tuple)):
+        return [(f"{k}.{p}", v) for k, one in enumerate(value) for p, v in plain(one)]
+    return [("", value)]
+
+
+def equal(left, right):
+    return len(left) == len(right) and all(
+        a == b and (torch.equal(v, w) if isinstance(v, torch.Tensor) else v == w)
+        for (a, v), (b, w) in zip(left, right, strict=True)
+    )
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_it_learns(option):
+    lines = train(make(option, epochs=12.0, dropout=0.1)).sink.lines
+    assert lines[-1]["train"]["loss"] < 0.75 * lines[0]["train"]["loss"]
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("stop", [3, 12, 23])
+def test_it_resumes_bitwise_in_the_middle_of_a_cycle(option, stop):
+    undisturbed = make(option)
+    train(undisturbed)
+    continued = train_with_kill(lambda: make(option), stop)
+    assert same(weights(undisturbed), weights(continued))
+    left, right = (plain(p.state.optimizer.state_dict()) for p in (undisturbed, continued))
+    assert equal(left, right)
+    assert undisturbed.state.counters == continued.state.counters
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_it_returns_the_loss_at_the_weights_before_the_update(option):
+    parts, twin = make(option), make(option)
+    twin.closure.resample()
+    expected = twin.closure(backward=False)
+    before = [p.detach().clone() for p in parts.state.model.parameters()]
+    loss = first_step(parts)
+    assert loss.ndim == 0 and not loss.requires_grad
+    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
+    after = list(parts.state.model.parameters())
+    if fact(option, "still", 0) == 0:
+        assert all(not torch.equal(a, b) for a, b in zip(after, before, strict=True))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_it_moves_the_running_statistics_as_often_as_it_says(option):
+    parts = make(option, "weight_decay=null")
+    bn = parts.state.model.bn
+    first_step(parts)
+    assert int(bn.num_batches_tracked) == fact(option, "bn_passes", 1)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_it_keeps_dtype_and_layout(option):
+    for dtype in (torch.float32, torch.float64):
+        precision = Precision("fp32" if dtype == torch.float32 else "fp64", CPU)
+        parts = make(option, precision=precision, epochs=1.0)
+        train(parts)
+        for p in parts.state.model.parameters():
+            assert p.dtype == dtype and torch.isfinite(p).all()
+        assert parts.state.model.conv.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_it_survives_a_parameter_without_gradient(option):
+    class Lazy(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = torch.nn.Linear(36, 3)
+            self.idle = torch.nn.Parameter(torch.ones(2))
+
+        def forward(self, x):
+            return self.fc(x.flatten(1))
+
+    parts = make(option, model=Lazy, epochs=2.0)
+    train(parts)
+    assert torch.isfinite(parts.state.model.idle).all()
+    assert torch.equal(parts.state.model.idle, torch.ones(2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_a_skipped_step_leaves_no_trace(option, call):
+    """fp16 overflow in any of a step's passes: weights and state are what they were."""
+    parts = make(option)
+    optimizer, closure = parts.state.optimizer, parts.closure
+    for _ in range(3):
+        closure.resample()
+        optimizer.step(closure)
+    before = weights_of(parts.state.model)
+    state = copy.deepcopy(plain(optimizer.state_dict()))
+    closure.resample()
+    overflowing = Overflowing(closure, call)
+    try:
+        optimizer.step(overflowing)
+    except StepSkipped:
+        assert same(before, weights_of(parts.state.model))
+        assert equal(state, plain(optimizer.state_dict()))
+    else:
+        assert overflowing.calls < call
+
+
+def weights_of(model):
+    return [p.detach().clone() for p in model.parameters()]
+
+
+def name_of(path):
+    """The key of a number, which for one of a list is the list's."""
+    return [key for key in path.split(".") if key and not key.isdigit()][-1]
+
+
+class Overflowing:
+    """A closure whose call number `at` overflows after its backward pass."""
+
+    def __init__(self, closure, at):
+        self._closure, self._at, self.calls = closure, at, 0
+
+    def __getattr__(self, name):
+        return getattr(self._closure, name)
+
+    def chunks(self, size):
+        for chunk in self._closure.chunks(size):
+            wrapped = Overflowing(chunk, self._at - self.calls)
+            yield wrapped
+            self.calls += wrapped.calls
+
+    def __call__(self, **switches):
+        return self._called(self._closure(**switches))
+
+    def evaluate(self, model, **switches):
+        return self._called(self._closure.evaluate(model, **switches))
+
+    def _called(self, loss):
+        self.calls += 1
+        if self.calls == self._at:
+            raise StepSkipped("overflow")
+        return loss
+
+
+class NoReads(TorchDispatchMode):
+    """Refuses scalar reads of tensors, but torch's own reads of its CPU step counters."""
+
+    READS = ("aten::_local_scalar_dense", "aten::is_nonzero", "aten::nonzero", "aten::equal")
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function.name() in self.READS:
+            stack = traceback.extract_stack()
+            if not any(f.name == "_get_value" and "optim" in f.filename for f in stack):
+                raise AssertionError(f"{function.name()} waits for the device")
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_it_reads_nothing_back_in_a_step(option):
+    parts = make(option, precision=Precision("fp32", CPU))
+    for _ in range(3):
+        parts.closure.resample()
+        with NoReads():
+            parts.state.optimizer.step(parts.closure)
+
+
+NUMBERS = [
+    (option, path, bad)
+    for option in OPTIONS
+    for path, value in plain(settings(option)[0]["optimizer"])
+    if isinstance(value, (int, float)) and not isinstance(value, bool)
+    for bad in ([inf] if name_of(path) in fact(option, "signed", []) else [-1.0, inf])
+]
+
+
+@pytest.mark.parametrize(("option", "path", "bad"), NUMBERS)
+def test_it_refuses_a_number_out_of_range(option, path, bad):
+    run, stages = settings(option)
+    for one in (run, *stages.values()):
+        node, keys = one["optimizer"], [int(k) if k.isdigit() else k for k in path.split(".")[:-1]]
+        for key in keys[:-1]:
+            node = node[key]
+        node[keys[-1]] = int(bad) if isinstance(node[keys[-1]], int) and bad < 0 else bad
+    with pytest.raises(ValueError, match=name_of(path)):
+        check(run, stages)
