@@ -34,7 +34,7 @@ class Problem:
         return 4
 
     def weights(self) -> list[float]:
-        return [float(v) for p in self.model.parameters() for v in p]
+        return [float(v) for p in self.model.parameters() for v in p.detach()]
 
     def resample(self, size=None, keep=0, stream=0) -> None:
         self.resampled += 1

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from basin.core.protocols import Optimizer, Parameters
 
 DECAY = ("all", "no_bias", "weights_only")
-MOMENTUM_KEYS = ("momentum_buffer", "exp_avg", "velocity")
+MOMENTUM_KEYS = ("momentum_buffer", "momentum_odd", "momentum_even", "exp_avg", "velocity")
 """Names under which an optimizer's per-parameter state holds a momentum (first moment)."""
 
 
@@ -43,6 +43,13 @@ def group_parameters(optimizer: Optimizer) -> list[Tensor]:
 def gradients(parameters: Sequence[Tensor]) -> list[Tensor]:
     """The gradients there are; a parameter that took no part has none."""
     return [p.grad for p in parameters if p.grad is not None]
+
+
+def taking_part(optimizer: Any, group: dict[str, Any], *names: str) -> tuple[list[Tensor], ...]:
+    """The group's parameters that have a gradient, their gradients, and their states by name."""
+    weights = [p for p in group["params"] if p.grad is not None]
+    states = ([optimizer.state[p][name] for p in weights] for name in names)
+    return weights, gradients(weights), *states
 
 
 def norm(tensors: Sequence[Tensor]) -> Tensor:

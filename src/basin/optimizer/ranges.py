@@ -6,6 +6,11 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 
 
+def finite(**values: float) -> None:
+    """Raise ValueError for a value that is not finite."""
+    _check(values, "a finite number", lambda v: True)
+
+
 def at_least_0(**values: float) -> None:
     """Raise ValueError for a value that is negative or not finite."""
     _check(values, "0 or more", lambda v: v >= 0)
