@@ -130,7 +130,7 @@ def _losses(stage: FirstStage) -> list[float]:
 def _norms(stage: FirstStage) -> dict[str, float]:
     state, batches = stage.parts.state, stage.parts.closure.input.batches
     norms = {}
-    for name, module in stage.evaluator.solutions(state.model, state.averagers, batches):
+    for name, module in stage.evaluator.solutions(state, batches):
         values = [value.detach().double().flatten() for value in module.state_dict().values()]
         norms[name] = torch.linalg.vector_norm(torch.cat(values)).item()
     return norms

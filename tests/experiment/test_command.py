@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import MINI, ROOT, Command, bitwise, final_weights, run
+from commands import MINI, Command, bitwise, final_weights, run
 from safetensors.torch import load_file
 
 from basin.experiment import devices
-
-SEAMS = f"hydra.searchpath=[file://{ROOT}/tests/seams/configs]"
 
 
 def record_of(results: Path):
@@ -140,7 +138,7 @@ def test_a_sweep_runs_every_point_and_returns_errors(tmp_path):
 
 
 def test_wrappers_nest_and_lr_reaches_the_innermost(tmp_path):
-    arguments = [*MINI, SEAMS, "optimizer=sam", "optimizer@optimizer.base=sam", "lr=0.03"]
+    arguments = [*MINI, "optimizer=sam", "optimizer@optimizer.base=sam", "lr=0.03"]
     run(*arguments, f"results={tmp_path}", output=tmp_path / "output")
     record = record_of(tmp_path)
     assert record["settings"]["optimizer"]["base"]["base"]["lr"] == 0.03
@@ -148,7 +146,7 @@ def test_wrappers_nest_and_lr_reaches_the_innermost(tmp_path):
 
 
 def test_a_key_of_a_wrapped_optimizer_is_named(tmp_path):
-    text = run(SEAMS, "optimizer=sam", "optimizer.momentum=0.8", output=tmp_path / "o", code=1)
+    text = run("optimizer=sam", "optimizer.momentum=0.8", output=tmp_path / "o", code=1)
     assert "optimizer.base.momentum" in text
 
 

@@ -14,7 +14,7 @@ MOMENTS = {
     "after a checkpoint is complete, before its renames": ("pathlib.Path", "replace", 9),
     "between the two renames of a checkpoint": ("pathlib.Path", "replace", 10),
     "at the start of an evaluation": ("basin.training.reporting", "predict", 2),
-    "at the end of an evaluation": ("basin.training.reporting", "score", 2),
+    "at the end of an evaluation": ("basin.training.reporting", "headline", 2),
     "in the middle of an update": ("torch.optim.SGD", "step", 9),
     "between the metrics line and the checkpoint": ("basin.training.tally", "Tally.reset", 2),
     "before the record": ("basin.experiment.folder", "RunFolder.write_record", 1),

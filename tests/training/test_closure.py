@@ -251,17 +251,17 @@ def test_loss_scaling_hands_true_gradients():
 @pytest.mark.parametrize("call", range(4))
 def test_overflow_at_each_call_skips_the_step_and_restores_what_was_moved(method, call):
     from seams.prototypes.koala import KoalaM
-    from seams.prototypes.sam import SAM
+    from seams.test_seams import sam
 
     def koala(groups):
         return KoalaM(groups, lr=0.5, weight_decay=5e-4, kappa=0.9, s=0.1, q=0.01)
 
     make, calls = {
         "sgd": (sgd, 1),
-        "sam": (lambda g: SAM(base=sgd(g), rho=0.1, m=None), 2),
-        "sam_chunks": (lambda g: SAM(base=sgd(g), rho=0.1, m=8), 4),
+        "sam": (lambda g: sam(sgd(g), rho=0.1), 2),
+        "sam_chunks": (lambda g: sam(sgd(g), rho=0.1, m=8), 4),
         "koala": (koala, 1),
-        "sam_koala": (lambda g: SAM(base=koala(g), rho=0.1, m=None), 2),
+        "sam_koala": (lambda g: sam(koala(g), rho=0.1), 2),
     }[method]
     precision = Overflowing()
     parts = build(

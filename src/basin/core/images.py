@@ -9,6 +9,7 @@ from torch import Tensor
 class Normalise:
     """(x / 255 - mean) / std, computed as x scale + shift; mean and std (C,) of pixels in [0, 1].
 
+    Floats are no pixels and pass through unchanged, in the dtype and layout of the run.
     Arithmetic is float32 (float64 where that is asked for) and rounded once to a shorter dtype.
     """
 
@@ -27,7 +28,10 @@ class Normalise:
             self._scale, self._shift = (v[:, None, None] for v in both)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) uint8 -> floats, channels_last or contiguous."""
+        """Images (B, C, H, W) uint8 or float -> floats, channels_last or contiguous."""
+        if images.is_floating_point():
+            layout = torch.channels_last if self._channels_last else torch.contiguous_format
+            return images.to(self._dtype, memory_format=layout)
         if not self._channels_last:
             plain = images.to(self._work, copy=True, memory_format=torch.contiguous_format)
             return plain.mul_(self._scale).add_(self._shift).to(self._dtype)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from basin.core.protocols import Optimizer, Parameters
+from basin.core.protocols import Batches, Optimizer, Parameters
 
 DECAY = ("all", "no_bias", "weights_only")
 MOMENTUM_KEYS = ("momentum_buffer", "momentum_odd", "momentum_even", "exp_avg", "velocity")
@@ -68,17 +68,32 @@ def fused(groups: Parameters) -> bool:
     return all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in parameters)
 
 
-def innermost(optimizer: Any) -> Any:
-    """The optimizer at the core of any nest of wrappers; a wrapper owns it as `base`."""
-    while isinstance(optimizer, Wrapping):
-        optimizer = optimizer.base
-    return optimizer
-
-
 class Wrapping:
     """Marks an optimizer that owns a base optimizer."""
 
     base: Any
+
+
+class Predicting:
+    """Marks an optimizer that has solutions beside the live weights."""
+
+    def predictors(self, batches: Batches) -> Iterator[tuple[str, nn.Module]]:
+        """(name, module) of each; as an averager's."""
+        raise NotImplementedError
+
+
+def levels(optimizer: Any) -> Iterator[Any]:
+    """The optimizers of a nest, the outermost first; a wrapper owns the next as `base`."""
+    yield optimizer
+    while isinstance(optimizer, Wrapping):
+        optimizer = optimizer.base
+        yield optimizer
+
+
+def innermost(optimizer: Any) -> Any:
+    """The optimizer at the core of any nest of wrappers."""
+    *_, core = levels(optimizer)
+    return core
 
 
 def momentum_buffers(optimizer: Any) -> Iterator[Tensor]:

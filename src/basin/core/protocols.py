@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from basin.core.scores import Score
+
 Parameters = list[dict[str, Any]]
 """Parameter groups as torch.optim has them: every field of a group can be scheduled."""
 
@@ -81,7 +83,10 @@ class Optimizer(Protocol):
     gets the network too (an optimizer that owns replicas or levels of it; docs/adr/0001).
     """
 
-    param_groups: Parameters
+    @property
+    def param_groups(self) -> Parameters:
+        """As torch.optim's."""
+        ...
 
     def step(self, closure: Any) -> Any:
         """One update of the weights; returns the loss at the weights before it."""
@@ -184,7 +189,7 @@ Request = tuple[Tensor, Draws | None]
 class Examples(Protocol):
     """One part of a data set."""
 
-    labels: Tensor  # (N,) int64
+    labels: Tensor  # (N,) int64, or float of real targets
     skipped: Collection[str]  # files that could not be decoded, whose place others took
 
     def __len__(self) -> int:
@@ -192,7 +197,7 @@ class Examples(Protocol):
         ...
 
     def fetch(self, indices: Tensor, draws: Draws | None) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W) uint8, channels_last, and labels (B,) int64, on their device.
+        """Images (B, C, H, W), uint8 or float, channels_last, and labels (B,), on their device.
 
         Examples that are decoded from files at random (Inception's crop) do it by `draws`; None
         asks for what evaluation sees.
@@ -219,6 +224,7 @@ class Dataset:
     shape: tuple[int, int, int]  # C, H, W
     mean: tuple[float, ...]  # per channel, of pixels in [0, 1]
     std: tuple[float, ...]
+    score: Score | None = None  # None: the scores of a classification
 
 
 class Augmentation(Protocol):
@@ -235,7 +241,7 @@ class Augmentation(Protocol):
 
 
 Objective = Callable[[Tensor, Tensor], Tensor]
-"""(logits (B, K), targets (B,) or (B, K)) -> losses (B,)."""
+"""(logits (B, K), targets (B,) int64 or float, or (B, K)) -> losses (B,)."""
 
 
 @dataclass

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -15,6 +17,7 @@ class Facts:
     test: int
     num_classes: int
     shape: tuple[int, int, int]  # C, H, W
+    targets: torch.dtype = torch.int64  # of classes; float64 of real numbers
 
 
 def num_train(facts: Facts, *, validation: int, limit_train: int | None) -> int:

@@ -16,6 +16,7 @@ from basin.experiment.check import Plan
 from basin.experiment.settings import Settings, seeds
 from basin.training.closure import MinibatchClosure
 from basin.training.dynamics import Dynamics
+from basin.training.evaluation import score
 from basin.training.input import Input
 from basin.training.network import Execution
 from basin.training.precision import Precision
@@ -78,7 +79,9 @@ class Assembly:
         if self.dataset.validation is not None:
             parts = {"validation": self.dataset.validation, **parts}
         batch_size = self._settings["runtime"]["evaluation_batch"]
-        return Evaluator(parts, self._prepare, self._precision, batch_size)
+        return Evaluator(
+            parts, self._prepare, self._precision, batch_size, self.dataset.score or score
+        )
 
     def parts(self, settings: Settings, index: int, stage: Stage, model: nn.Module) -> Parts:
         """Everything of one stage that has a state; `settings` are the stage's."""
@@ -109,7 +112,7 @@ class Assembly:
                 numbers["seed_noise"],
             ),
             counters=self._counters,
-            tally=Tally(self._device),
+            tally=Tally(self._device, classes=self.dataset.score is None),
             compile=settings["runtime"]["compile"],
         )
         state = TrainState(model, optimizer, schedules, averagers, stage, self._counters)

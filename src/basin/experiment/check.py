@@ -12,6 +12,7 @@ from basin.core.clock import Clock, check_duration
 from basin.core.parameters import DECAY
 from basin.core.random import CounterDraws
 from basin.experiment import build
+from basin.experiment.agreement import check_agreement
 from basin.experiment.settings import Settings, seeds
 from basin.experiment.targets import check_targets
 from basin.training.network import BN_UPDATES
@@ -45,9 +46,9 @@ def check(settings: Settings, stages: dict[str, Settings]) -> Plan:
             num_classes=dataset.facts.num_classes,
             in_channels=dataset.facts.shape[0],
         )
-        build.objective(settings)
         for stage in stages.values():
             _stage(stage, network, clock)
+    check_agreement(settings, dataset, network)
     _try_augmentations(settings, dataset)
     return Plan(
         dataset=dataset,

@@ -22,7 +22,7 @@ from basin.experiment.process import set_up
 from basin.experiment.schema import check_fields
 from basin.experiment.settings import check_words, run_settings
 from basin.experiment.staging import stage_settings
-from basin.experiment.summary import finish, headline, present
+from basin.experiment.summary import final_score, finish, present
 from basin.launch.lock import LostLock, RunLock
 from basin.launch.signals import Interrupt
 from basin.launch.status import Status, read_status
@@ -44,8 +44,9 @@ class Stopped(BaseException):
 def run(cfg: DictConfig) -> float:
     """Train what a configuration says, or continue it, or report it where it is finished.
 
-    Returns the error (per cent) that sweeps read: of the validation part at the last epoch, or of
-    the test part where there is no split. Raises ValueError for anything wrong with the input.
+    Returns the score that sweeps read (error in per cent, excess risk): of the validation part at
+    the last epoch, or of the test part where there is no split. Raises ValueError for anything
+    wrong with the input.
     """
     hydra_config = HydraConfig.get()
     check_words(list(hydra_config.overrides.task))
@@ -86,7 +87,7 @@ def run(cfg: DictConfig) -> float:
         _show(present(record, folder.path, groups))
         if interrupt.requested and hydra_config.mode == RunMode.MULTIRUN:
             raise Stopped(interrupt.resignal())  # the rest of the sweep is not started
-    return headline(record)
+    return final_score(record)[1]
 
 
 def _train(job: Job) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def _train(job: Job) -> dict[str, Any]:
         output.status.failed(error)
         output.finish({})
         raise
-    output.finish({"error": headline(record)})
+    output.finish(dict([final_score(record)]))
     return record
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from basin import NUMERICS
+from basin.core.scores import headline, score_text
 from basin.experiment.continuation import Continuation
 from basin.experiment.environment import peak_memory_bytes
 from basin.experiment.execute import Outcome
@@ -75,7 +76,10 @@ def _solutions(job: Job, outcome: Outcome) -> dict[str, Any]:
         counters.forward_only = counted
     for name, weights in evaluator.weights.items():
         job.folder.write_tensors(f"{name}.safetensors", weights)
-    logits = {name: values.to(torch.float16) for name, values in evaluator.logits.items()}
+    logits = {
+        name: values.to(torch.float16 if values.shape[1] > 1 else torch.float32)
+        for name, values in evaluator.logits.items()
+    }
     job.folder.write_tensors("logits.safetensors", logits)
     return {
         name: {"final": {"epoch": job.epochs, **final}, "best": evaluator.best.get(name)}
@@ -83,11 +87,22 @@ def _solutions(job: Job, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def headline(record: dict[str, Any]) -> float:
-    """The error (per cent) that sweeps read: of the last iterate at the last epoch."""
+def final_score(record: dict[str, Any]) -> tuple[str, float]:
+    """The score that sweeps read, of the last iterate at the last epoch: error, in per cent."""
     final = record["results"]["last"]["final"]
-    error: float = final.get("validation", final["test"])["error"]
-    return error
+    scores: dict[str, float] = final.get("validation", final["test"])
+    name = headline(scores)
+    return name, scores[name]
+
+
+def _scores(scores: Mapping[str, float]) -> str:
+    """All that is known of one part."""
+    if headline(scores) != "error":
+        return "  ".join(score_text(name, value) for name, value in scores.items())
+    return (
+        f"accuracy {100 - scores['error']:.2f} %  {score_text('error', scores['error'])}"
+        f"  NLL {scores['nll']:.4f}  ECE {scores['ece']:.4f}"
+    )
 
 
 def present(record: dict[str, Any], folder: Path, groups: Mapping[str, str]) -> str:
@@ -97,20 +112,18 @@ def present(record: dict[str, Any], folder: Path, groups: Mapping[str, str]) -> 
         final, best = result["final"], result["best"]
         for part in ("validation", "test"):
             if part in final:
-                s = final[part]
-                lines.append(
-                    f"{name}: {part} accuracy {100 - s['error']:.2f} %  error {s['error']:.2f} %"
-                    f"  NLL {s['nll']:.4f}  ECE {s['ece']:.4f}"
-                )
+                lines.append(f"{name}: {part} {_scores(final[part])}")
         if best is not None:
-            on = best["selected_on"]
+            on, scores = best["selected_on"], best["test"]
+            key = headline(scores)
             lines.append(
-                f"{name}: best epoch {best['epoch']:g}, test error {best['test']['error']:.2f} %"
+                f"{name}: best epoch {best['epoch']:g}, test {score_text(key, scores[key])}"
                 f" (selected on {on})"
             )
     if "validation" not in record["results"]["last"]["final"]:
+        name, _ = final_score(record)
         lines.append(
-            "sweeps read the last epoch's test error: there is no dataset.validation split"
+            f"sweeps read the last epoch's test {name}: there is no dataset.validation split"
         )
     cost = record["cost"]
     lines.append(

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console as Terminal
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from basin.core.scores import headline
 from basin.logger.protocol import flat
 
 
@@ -76,12 +77,16 @@ class Console:
 
 
 def epoch_text(line: dict[str, Any]) -> str:
-    """The epoch, what training had, and the error of each solution on each part."""
+    """The epoch, what training had, and the headline of each solution on each part."""
+    shown = {"train/loss", "train/error", "lr"} | {
+        f"solutions/{name}/{part}/{headline(scores)}"
+        for name, parts in line.get("solutions", {}).items()
+        for part, scores in parts.items()
+    }
     chosen = {
         key.removeprefix("solutions/").replace("/", " "): value
         for key, value in flat(line).items()
-        if key in ("train/loss", "train/error", "lr")
-        or (key.startswith("solutions/") and key.endswith("/error"))
+        if key in shown
     }
     return f"epoch {line['epoch']:g}  {pairs(chosen)}"
 

@@ -13,7 +13,7 @@ class Logger(Protocol):
     """
 
     def epoch(self, line: dict[str, Any]) -> None:
-        """One evaluation: epoch, t, step, train: {loss, error}, solutions: {name: {part: ...}}."""
+        """One evaluation: epoch, t, step, train: {loss[, error]}, solutions: {name: {part: {}}}."""
         ...
 
     def progress(self, line: dict[str, Any]) -> None:

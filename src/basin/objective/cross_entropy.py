@@ -26,6 +26,11 @@ class CrossEntropy:
         """Logits (B, K), targets (B,) int64 or (B, K) probabilities -> losses (B,)."""
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         if targets.is_floating_point():
+            if targets.ndim == 1:
+                raise ValueError(
+                    "cross_entropy needs classes, and the targets are real numbers:"
+                    " pass objective=squared_error"
+                )
             targets = targets.to(logits.dtype)
         return cross_entropy(
             logits, targets, reduction="none", label_smoothing=self.label_smoothing

@@ -1,4 +1,4 @@
-"""Curves of several runs over each other: training loss, test error, learning rate."""
+"""Curves of several runs over each other: training loss, test score, learning rate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from basin.report.runs import Run
+from basin.report.runs import Run, metrics
 
 STYLES: tuple[Any, ...] = ("-", "--", ":", "-.")
 """Of solutions, again from the first where there are more: the last iterate is solid."""
@@ -25,20 +25,22 @@ def draw(runs: Sequence[Run], names: Sequence[str], output: Path) -> None:
     texts = [fill(name, 80, subsequent_indent="    ") for name in names]
     legend_height = 0.2 * (sum(text.count("\n") + 1 for text in texts) + len(solutions))
     figure = Figure(figsize=(7.5, 7.6 + legend_height), dpi=130, layout="constrained")
-    loss, error, rate = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1.6))
+    loss, test, rate = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1.6))
     colours = palette(len(runs))
     styles = {name: STYLES[i % len(STYLES)] for i, name in enumerate(solutions)}
     for run, colour in zip(runs, colours, strict=True):
         _line(loss, run.curve("train", "loss"), colour, "-")
         _line(rate, run.curve("lr"), colour, "-")
         for solution in run.solutions:
-            points = run.curve("solutions", solution, "test", "error")
-            _line(error, points, colour, styles[solution])
+            points = run.curve("solutions", solution, "test", *metrics([run]))
+            _line(test, points, colour, styles[solution])
     _axis(loss, "training loss", logarithmic=True)
-    _axis(error, "test error (%)", logarithmic=False)
+    score = ", ".join(metrics(runs))
+    percent = score in ("", "error")
+    _axis(test, "test error (%)" if percent else f"test {score}", logarithmic=not percent)
     _axis(rate, "learning rate", logarithmic=False)
     rate.set_xlabel("epoch")
-    _legend(figure, texts, colours, styles)
+    _legend(figure, texts, colours, styles, score or "error")
     figure.savefig(output)
 
 
@@ -67,12 +69,16 @@ def _axis(axes: Any, label: str, *, logarithmic: bool) -> None:
 
 
 def _legend(
-    figure: Figure, texts: list[str], colours: Sequence[Any], styles: Mapping[str, Any]
+    figure: Figure,
+    texts: list[str],
+    colours: Sequence[Any],
+    styles: Mapping[str, Any],
+    score: str,
 ) -> None:
     """Runs by colour and, where there are several, solutions by style, above the panels."""
     handles = [Line2D([], [], color=c, linewidth=2.5) for c in colours]
     if len(styles) > 1:
         handles += [Line2D([], [], color="0.3", linestyle=style) for style in styles.values()]
-        texts = texts + [f"{name} (test error)" for name in styles]
+        texts = texts + [f"{name} (test {score})" for name in styles]
     columns = 1 if max(map(len, texts)) > 40 else 2
     figure.legend(handles, texts, loc="outside upper left", ncols=columns, frameon=False)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from basin.core.scores import headline, score_text
 from basin.report.runs import Run, entry
 
-HEAD = ("run", "solution", "epoch", "test error", "validation", "NLL", "ECE", "best test (epoch)")
+HEAD = (
+    *("run", "solution", "epoch", "test error", "test", "validation", "NLL", "ECE"),
+    "best test (epoch)",
+)
 COST = ("gradients", "seconds")
 
 
@@ -56,6 +60,7 @@ def _scores(scores: dict[str, Any], epoch: float, best: str) -> tuple[str, ...]:
     return (
         f"{epoch:g}",
         _number(entry(scores, "test", "error"), ".2f", " %"),
+        _other(scores["test"]),
         _number(entry(scores, "validation", "error"), ".2f", " %"),
         _number(entry(scores, "test", "nll"), ".4f"),
         _number(entry(scores, "test", "ece"), ".4f"),
@@ -64,11 +69,19 @@ def _scores(scores: dict[str, Any], epoch: float, best: str) -> tuple[str, ...]:
 
 
 def _best(best: dict[str, Any] | None) -> str:
-    """The test error of the best epoch; chosen on the test set it is no result, and says so."""
+    """The test score of the best epoch; chosen on the test set it is no result, and says so."""
     if best is None:
         return ""
     label = ", selected on test" if best["selected_on"] == "test" else ""
-    return f"{_number(best['test']['error'], '.2f', ' %')} ({best['epoch']:g}{label})"
+    scores = best["test"]
+    text = _number(scores.get("error"), ".2f", " %") or _other(scores)
+    return f"{text} ({best['epoch']:g}{label})"
+
+
+def _other(scores: dict[str, float]) -> str:
+    """The headline of scores that are not those of a classification."""
+    name = headline(scores)
+    return "" if name == "error" else score_text(name, scores[name])
 
 
 def _number(value: float | None, form: str, unit: str = "") -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from basin.core.scores import headline
 
 
 @dataclass(frozen=True)
@@ -43,3 +46,9 @@ def entry(line: dict[str, Any], *keys: str) -> Any:
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
+
+
+def metrics(runs: Sequence[Run]) -> list[str]:
+    """Headlines of the runs' test scores, each once: `error` of classifications."""
+    parts = [part for run in runs for line in run.lines for part in line["solutions"].values()]
+    return list(dict.fromkeys(headline(part["test"]) for part in parts))

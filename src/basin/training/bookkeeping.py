@@ -107,7 +107,7 @@ class Bookkeeping:
         self._seed("evaluation")
         state = self.parts.state
         with self.parts.precision.autocast(cache=False):
-            return self.evaluator.evaluate(state.model, state.averagers, self.batches, keep=keep)
+            return self.evaluator.evaluate(state, self.batches, keep=keep)
 
     def _seed(self, purpose: str) -> None:
         """What is drawn from torch's generators between two updates is a function of the moment."""

@@ -24,7 +24,7 @@ def predict(
     precision: Precision,
     batch_size: int,
 ) -> tuple[Tensor, Tensor]:
-    """Logits (N, K), at least float32, of a module in eval mode over examples; labels (N,)."""
+    """Logits (N, K), at least float32, of a module in eval mode over examples; targets (N,)."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     logits, truth = [], []

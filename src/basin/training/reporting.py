@@ -9,13 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from basin.core.protocols import Averager, Batches, Examples
+from basin.core.parameters import Predicting, levels
+from basin.core.protocols import Batches, Examples, TrainState
+from basin.core.scores import Score, headline
 from basin.training.evaluation import predict, score
 from basin.training.input import Prepare
 from basin.training.precision import Precision
 
 Scores = dict[str, dict[str, float]]
-"""By part of the data set (validation, test): error, error5, nll, ece."""
+"""By part of the data set (validation, test): error, error5, nll, ece; or a data set's own."""
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Evaluator:
     prepare: Prepare
     precision: Precision
     batch_size: int
+    score: Score = score
     best: dict[str, dict[str, Any]] = field(default_factory=dict)  # by solution
     kept: dict[str, Scores] = field(default_factory=dict)  # the end of a stage, by solution
     logits: dict[str, Tensor] = field(default_factory=dict)  # (N, K) of the test part, likewise
@@ -36,30 +39,24 @@ class Evaluator:
         """What the best epoch is chosen by."""
         return "validation" if "validation" in self.parts else "test"
 
-    def solutions(
-        self, model: nn.Module, averagers: Mapping[str, Averager], batches: Batches
-    ) -> Iterator[tuple[str, nn.Module]]:
-        """The live iterate first, then each averager's predictors."""
-        yield "last", model
-        for averager in averagers.values():
+    def solutions(self, state: TrainState, batches: Batches) -> Iterator[tuple[str, nn.Module]]:
+        """The live iterate first, then the optimizer's own, then each averager's."""
+        yield "last", state.model
+        for level in levels(state.optimizer):
+            if isinstance(level, Predicting):
+                yield from level.predictors(batches)
+        for averager in state.averagers.values():
             yield from averager.predictors(batches)
 
     @torch.no_grad()
-    def evaluate(
-        self,
-        model: nn.Module,
-        averagers: Mapping[str, Averager],
-        batches: Batches,
-        *,
-        keep: bool,
-    ) -> dict[str, Scores]:
+    def evaluate(self, state: TrainState, batches: Batches, *, keep: bool) -> dict[str, Scores]:
         """Scores of each solution by name; `keep` leaves them, test logits and weights here.
 
         A solution's module lives until the next is asked for, so its weights are copied.
         """
         results: dict[str, Scores] = {}
         self.kept, self.logits, self.weights = {}, {}, {}
-        for name, module in self.solutions(model, averagers, batches):
+        for name, module in self.solutions(state, batches):
             results[name] = {}
             for part, examples in self.parts.items():
                 logits, labels = predict(
@@ -69,7 +66,7 @@ class Evaluator:
                     precision=self.precision,
                     batch_size=self.batch_size,
                 )
-                results[name][part] = score(logits, labels)
+                results[name][part] = self.score(logits, labels)
             if keep:
                 self.logits[name], self.kept[name] = logits, results[name]
                 self.weights[name] = {k: v.cpu().clone() for k, v in module.state_dict().items()}
@@ -78,7 +75,7 @@ class Evaluator:
     def note_best(self, results: dict[str, Scores], epoch: float) -> None:
         """Keep the best evaluation of each solution."""
         for name, scores in results.items():
-            error = scores[self.selected_on]["error"]
-            best = self.best.get(name)
-            if best is None or error < best[self.selected_on]["error"]:
+            now, best = scores[self.selected_on], self.best.get(name)
+            key = headline(now)
+            if best is None or now[key] < best[self.selected_on][key]:
                 self.best[name] = {"epoch": epoch, "selected_on": self.selected_on, **scores}

@@ -18,9 +18,13 @@ class NonFinite(RuntimeError):
 
 
 class Tally:
-    """Training loss and errors since the last reset, and the first step with no finite loss."""
+    """Training loss and errors since the last reset, and the first step with no finite loss.
 
-    def __init__(self, device: torch.device) -> None:
+    classes: there are errors to count; False where targets are real numbers.
+    """
+
+    def __init__(self, device: torch.device, *, classes: bool = True) -> None:
+        self._classes = classes
         self._loss = torch.zeros((), device=device)
         self._wrong = torch.zeros((), dtype=torch.int64, device=device)
         self._bad = torch.zeros((), dtype=torch.bool, device=device)
@@ -38,9 +42,10 @@ class Tally:
     def add(self, losses: Tensor, logits: Tensor, targets: Tensor) -> None:
         """Count the losses (B,), logits (B, K) and targets (B,) or (B, K) of one forward pass."""
         total = losses.detach().sum(dtype=torch.float32)
-        labels = targets if targets.ndim == 1 else targets.argmax(1)
         self._loss += total
-        self._wrong += (logits.detach().argmax(1) != labels).sum()
+        if self._classes:
+            labels = targets if targets.ndim == 1 else targets.argmax(1)
+            self._wrong += (logits.detach().argmax(1) != labels).sum()
         self._examples += len(losses)
         first = ~torch.isfinite(total) & ~self._bad
         step, t, lr = self._at
@@ -50,7 +55,7 @@ class Tally:
         self._bad |= first
 
     def read(self) -> dict[str, float]:
-        """Mean loss and error in per cent; waits for the device. Raises NonFinite."""
+        """Mean loss, and error in per cent; waits for the device. Raises NonFinite."""
         if self._bad.item():
             raise NonFinite(
                 f"the training loss is not finite since step {int(self._bad_step)}"
@@ -58,8 +63,10 @@ class Tally:
             )
         if not self._examples:
             return {}
-        loss, wrong = self._loss.item(), self._wrong.item()
-        return {"loss": loss / self._examples, "error": 100 * wrong / self._examples}
+        read = {"loss": self._loss.item() / self._examples}
+        if self._classes:
+            read["error"] = 100 * self._wrong.item() / self._examples
+        return read
 
     def reset(self) -> None:
         """Begin a new epoch."""

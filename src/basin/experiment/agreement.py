@@ -1,0 +1,41 @@
+"""Whether data set, augmentations, model and objective of a run fit each other."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import torch
+from torch import nn
+
+from basin.experiment import build
+from basin.experiment.settings import Settings
+
+
+def check_agreement(settings: Settings, dataset: Any, network: nn.Module) -> None:
+    """Raise ValueError, with what to change, where they do not."""
+    facts = dataset.facts
+    if facts.targets.is_floating_point:
+        _check_regression(settings, facts.shape, network)
+    outputs = torch.zeros(2, facts.num_classes)
+    targets = torch.zeros(2, dtype=facts.targets)
+    try:
+        build.objective(settings)(outputs, targets)
+    except ValueError as error:
+        raise ValueError(f"objective: {error}") from None
+
+
+def _check_regression(settings: Settings, shape: tuple[int, int, int], network: nn.Module) -> None:
+    """The excess risk is a function of the weights of a linear model, and of nothing else."""
+    if settings["augment"]:
+        raise ValueError(
+            f"augment={','.join(settings['augment'])} changes images and classes, and this data"
+            " set has vectors and real targets: pass augment=none"
+        )
+    num = sum(p.numel() for p in network.parameters())
+    if num != prod(shape):
+        raise ValueError(
+            f"model: {num} parameters, but this data set's excess risk is that of the"
+            f" {prod(shape)} weights of a linear model without bias: pass model=linear"
+            " model.size=1 model.bias=false"
+        )

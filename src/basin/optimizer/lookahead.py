@@ -1,0 +1,92 @@
+"""Lookahead around any optimizer (Zhang, Lucas, Hinton and Ba 2019, arXiv:1907.08610)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from basin.core.parameters import (
+    Predicting,
+    group_parameters,
+    momentum_buffers,
+    reset_momentum_,
+)
+from basin.core.protocols import Batches, Optimizer
+from basin.optimizer.ranges import at_most_1
+from basin.optimizer.wrapper import Wrapper
+
+MOMENTA = ("none", "reset", "pullback")
+
+
+def interpolate_(fast: list[Tensor], slow: list[Tensor], alpha: float) -> None:
+    """slow = slow + alpha (fast - slow);  fast = slow (Algorithm 1)."""
+    torch._foreach_lerp_(slow, fast, alpha)
+    torch._foreach_copy_(fast, slow)
+
+
+class Lookahead(Wrapper, Predicting):
+    """The base takes `k` steps, then slow and fast weights meet at slow + alpha (fast - slow).
+
+    momentum: at a meeting the base's is left (`none`), set to zero (`reset`), or interpolated like
+    the weights with what it was after the meeting before (`pullback`; zero before the first).
+    The slow weights, with the BN buffers of the live (fast) ones, are the solution `slow`.
+    Differs: pullback is the paper's rule; the authors' PyTorch code caches an alias of the buffer.
+    """
+
+    def __init__(
+        self, *, base: Optimizer, model: nn.Module, alpha: float, k: int, momentum: str
+    ) -> None:
+        super().__init__(base)
+        at_most_1(alpha=alpha)
+        if k < 1:
+            raise ValueError(f"k={k} is less than 1: the base takes k steps between meetings")
+        if momentum not in MOMENTA:
+            raise ValueError(f"momentum={momentum!r} is not one of {', '.join(MOMENTA)}")
+        self._model = model
+        self._alpha, self._k, self._momentum = alpha, k, momentum
+        self._steps = 0  # since the latest meeting
+        self.slow = [p.detach().clone() for p in group_parameters(self)]
+        self._cached: list[Tensor] = []  # momenta after the latest meeting
+
+    def step(self, closure: Any) -> Any:
+        """One step of the base, and every k of them a meeting."""
+        loss = self.base.step(closure)
+        self._steps += 1
+        if self._steps == self._k:
+            self._steps = 0
+            self._meet()
+        return loss
+
+    @torch.no_grad()
+    def _meet(self) -> None:
+        interpolate_(group_parameters(self), self.slow, self._alpha)
+        if self._momentum == "reset":
+            reset_momentum_(self)
+        elif self._momentum == "pullback":
+            buffers = list(momentum_buffers(self))
+            if not self._cached:
+                self._cached = [torch.zeros_like(b) for b in buffers]
+            interpolate_(buffers, self._cached, self._alpha)
+
+    @torch.no_grad()
+    def predictors(self, batches: Batches) -> Iterator[tuple[str, nn.Module]]:
+        """The slow weights."""
+        module = copy.deepcopy(self._model)
+        slow = dict(zip(group_parameters(self), self.slow, strict=True))
+        for live, own in zip(self._model.parameters(), module.parameters(), strict=True):
+            own.copy_(slow.get(live, live))
+        yield "slow", module
+
+    def own_state(self) -> dict[str, Any]:
+        """Slow weights, cached momenta, and the place in the cycle."""
+        return {"slow": self.slow, "cached": self._cached, "steps": self._steps}
+
+    def load_own_state(self, state: dict[str, Any]) -> None:
+        """The inverse of `own_state`."""
+        torch._foreach_copy_(self.slow, state["slow"])
+        self._cached = [v.to(self.slow[0].device, copy=True) for v in state["cached"]]
+        self._steps = state["steps"]
