@@ -1,0 +1,40 @@
+import pytest
+import timm.optim
+import torch
+from toy_problems import LeastSquares, trajectory
+
+from basin.optimizer import timm as ours_of_timm
+from basin.optimizer import torch as ours_of_torch
+
+PLAIN = {"lr": 0.01, "weight_decay": 0.1}
+
+
+@pytest.mark.parametrize("name", ["NAdam", "RAdam", "RMSprop", "Adagrad", "Adafactor"])
+def test_it_is_torchs(name):
+    left, right = LeastSquares(), LeastSquares()
+    ours = ours_of_torch.by_name(left.groups, name=name, **PLAIN, arguments={})
+    theirs = getattr(torch.optim, name)(right.groups, **PLAIN)
+    assert trajectory(left, ours, 5) == trajectory(right, theirs, 5)
+
+
+def test_it_is_timms():
+    left, right = LeastSquares(), LeastSquares()
+    ours = ours_of_timm.by_name(left.groups, name="lion", **PLAIN, arguments={"betas": [0.8, 0.9]})
+    theirs = timm.optim.Lion(right.groups, **PLAIN, betas=(0.8, 0.9))
+    assert trajectory(left, ours, 5) == trajectory(right, theirs, 5)
+
+
+@pytest.mark.parametrize(
+    ("library", "fields", "message"),
+    [
+        (ours_of_torch, {"name": "nadam"}, "did you mean NAdam"),
+        (ours_of_torch, {"name": "LBFGS"}, "no optimizer of torch.optim that runs here"),
+        (ours_of_torch, {"name": "NAdam", "arguments": {"rho": 1}}, "arguments.rho: NAdam has lr"),
+        (ours_of_timm, {"name": "adampp"}, "did you mean adamp"),
+        (ours_of_timm, {"name": "adamp", "arguments": {"nope": 1}}, "arguments=.*adamp of timm"),
+        (ours_of_timm, {"name": "adamp", "lr": -1.0}, "lr=-1.0 is not 0 or more"),
+    ],
+)
+def test_what_it_refuses(library, fields, message):
+    with pytest.raises(ValueError, match=message):
+        library.by_name(LeastSquares().groups, **{**PLAIN, "arguments": {}, **fields})
