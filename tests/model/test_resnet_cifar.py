@@ -9,6 +9,7 @@ SETTINGS = {
     "num_classes": 10,
     "in_channels": 3,
     "shortcut": "A",
+    "survival": 1.0,
     "conv_init": "fan_in",
     "bn_weight_init": "ones",
     "linear_init": "kaiming",

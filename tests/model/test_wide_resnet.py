@@ -14,6 +14,7 @@ SETTINGS = {
     "dropout": 0.0,
     "conv_bias": False,
     "stride_position": "first",
+    "shortcut": "convolution",
     "shortcut_input": "activated",
     "final_bn_momentum": 0.1,
     "conv_init": "fan_in",
@@ -54,7 +55,8 @@ def test_block_equals_the_papers(position, shortcut_input, channels, stride, bia
         dropout=0.4,
         conv_bias=bias,
         stride_position=position,
-        shortcut_input=shortcut_input,
+        shortcut="convolution",
+        projects_activated=shortcut_input == "activated",
     ).double()
     for p in block.parameters():
         torch.nn.init.normal_(p)
@@ -115,8 +117,20 @@ def test_impossible_depth_is_refused(depth):
 
 @pytest.mark.parametrize(
     "switch",
-    ["stride_position", "shortcut_input", "conv_init", "bn_weight_init", "linear_init"],
+    ["stride_position", "shortcut", "shortcut_input", "conv_init", "bn_weight_init", "linear_init"],
 )
 def test_unknown_switch_position_is_refused(switch):
     with pytest.raises(ValueError, match=f"{switch}='sideways' is not one of"):
         WideResNet(**SETTINGS | {switch: "sideways"})
+
+
+def test_padded_shortcuts_pool_and_add_zero_channels():
+    """SAM's: the first block's input is activated before it branches, the others' is not."""
+    model = WideResNet(**SETTINGS | {"shortcut": "padded", "shortcut_input": "first_activated"})
+    first, second, _ = (stage[0] for stage in model.stages)
+    x = torch.randn(2, 32, 8, 8)
+    padded = second.projection(x)
+    assert torch.equal(padded[:, :32], F.avg_pool2d(x, 2)) and not padded[:, 32:].any()
+    assert padded.shape == (2, 64, 4, 4)
+    assert first.projects_activated and not second.projects_activated
+    assert not list(first.projection.parameters())

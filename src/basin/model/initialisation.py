@@ -12,7 +12,7 @@ from torch import nn
 
 CONV_INIT = ("fan_in", "fan_out", "default")
 BN_WEIGHT_INIT = ("ones", "uniform")
-LINEAR_INIT = ("uniform_fan_in_zero_bias", "kaiming", "default")
+LINEAR_INIT = ("uniform_fan_in_zero_bias", "uniform_fan_out_zero_bias", "kaiming", "default")
 
 
 def check_choice(name: str, value: str, allowed: Sequence[str]) -> None:
@@ -28,7 +28,8 @@ def initialise_(
 
     conv_init: N(0, 2/fan_in) or N(0, 2/fan_out) with biases 0, or torch's own.
     bn_weight_init: 1, or U(0, 1) as in Torch and in PyTorch before 1.2. BN biases are 0.
-    linear_init: U(+-1/sqrt(fan_in)) (Torch) or N(0, 2/fan_in), biases 0; or torch's own.
+    linear_init: U(+-1/sqrt(fan_in)) (Torch), U(+-1/sqrt(fan_out)) (SAM's code), or N(0, 2/fan_in),
+    biases 0; or torch's own.
     """
     check_choice("conv_init", conv_init, CONV_INIT)
     check_choice("bn_weight_init", bn_weight_init, BN_WEIGHT_INIT)
@@ -58,6 +59,7 @@ def _initialise_linear_(layer: nn.Linear, linear_init: str) -> None:
     if linear_init == "kaiming":
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     else:
-        bound = layer.in_features**-0.5
+        fan = layer.in_features if linear_init.startswith("uniform_fan_in") else layer.out_features
+        bound = fan**-0.5
         nn.init.uniform_(layer.weight, -bound, bound)
     nn.init.zeros_(layer.bias)

@@ -22,19 +22,27 @@ def projection(in_channels: int, channels: int, stride: int) -> nn.Module:
 
 
 class BasicBlock(nn.Module):
-    """relu(shortcut(x) + bn(conv(relu(bn(conv(x))))))."""
+    """relu(shortcut(x) + gate(bn(conv(relu(bn(conv(x)))))))."""
 
     expansion = 1
 
-    def __init__(self, in_channels: int, width: int, stride: int, *, shortcut: nn.Module) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        width: int,
+        stride: int,
+        *,
+        shortcut: nn.Module,
+        gate: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.conv1, self.bn1 = conv3x3(in_channels, width, stride), nn.BatchNorm2d(width)
         self.conv2, self.bn2 = conv3x3(width, width, 1), nn.BatchNorm2d(width)
-        self.shortcut = shortcut
+        self.shortcut, self.gate = shortcut, gate or nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         residual = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        residual = self.bn2(self.conv2(residual))
+        residual = self.gate(self.bn2(self.conv2(residual)))
         return F.relu(residual + self.shortcut(x), inplace=True)
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from basin.model.initialisation import check_choice, initialise_
 from basin.model.residual import BasicBlock, conv3x3, projection
+from basin.model.stochastic_depth import StochasticDepth, check_survival, linear_decay
 
 WIDTHS = (16, 32, 64)
 SHORTCUT = ("A", "B")
@@ -29,6 +30,7 @@ class ResNetCifar(nn.Module):
     """Stem of 16 channels, three stages of n basic blocks of 16, 32, 64 channels; depth = 6n + 2.
 
     shortcut: A pads by zero channels where a stage begins, B projects (1x1 convolution and BN).
+    survival: of the last block in stochastic depth, falling linearly from 1; 1 is without.
     conv_init, bn_weight_init, linear_init: basin.model.initialisation.
     Differs: the paper does not say on which side A pads; both, as the port that most people use.
     """
@@ -40,6 +42,7 @@ class ResNetCifar(nn.Module):
         in_channels: int,
         depth: int,
         shortcut: str,
+        survival: float,
         conv_init: str,
         bn_weight_init: str,
         linear_init: str,
@@ -48,6 +51,8 @@ class ResNetCifar(nn.Module):
         if depth < 8 or depth % 6 != 2:
             raise ValueError(f"depth={depth} is not 6n + 2 with n >= 1: take 20, 32, 44, 56, ...")
         check_choice("shortcut", shortcut, SHORTCUT)
+        check_survival(survival)
+        survivals = iter(linear_decay(survival, (depth - 2) // 2))
         widening = PaddedShortcut if shortcut == "A" else projection
         channels = WIDTHS[0]
         self.stem, self.bn = conv3x3(in_channels, channels, 1), nn.BatchNorm2d(channels)
@@ -55,11 +60,18 @@ class ResNetCifar(nn.Module):
         for width in WIDTHS:
             blocks: list[nn.Module] = []
             for _ in range((depth - 2) // 6):
-                if width == channels:
-                    block = BasicBlock(width, width, 1, shortcut=nn.Identity())
-                else:
-                    block = BasicBlock(channels, width, 2, shortcut=widening(channels, width, 2))
-                blocks.append(block)
+                alive = next(survivals)
+                same = width == channels
+                stride = 1 if same else 2
+                blocks.append(
+                    BasicBlock(
+                        channels,
+                        width,
+                        stride,
+                        shortcut=nn.Identity() if same else widening(channels, width, stride),
+                        gate=StochasticDepth(alive) if survival < 1 else None,
+                    )
+                )
                 channels = width
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.Sequential(*stages)
