@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from basin.model.initialisation import initialise_
+from basin.model.recomputation import recomputed
 
 
 class DenseLayer(nn.Module):
@@ -24,11 +25,27 @@ class DenseLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        new = x
+        return torch.cat((x, self._rest(self._first(x))), 1)
+
+    def replayed(self, maps: Sequence[Tensor]) -> Tensor:
+        """The new maps alone, from all before; backward computes again what is as wide as these.
+
+        Dropout is outside of that, so that nothing is drawn twice.
+        """
+        norm = self.bn2 if self.bn1 is None else self.bn1
+        return self._rest(recomputed(self._first, *maps, norm=norm))
+
+    def _first(self, *maps: Tensor) -> Tensor:
+        """The convolution that sees all maps, with its BN and ReLU."""
+        x = torch.cat(maps, 1) if len(maps) > 1 else maps[0]
         if self.bn1 is not None and self.conv1 is not None:
-            new = self.dropout(self.conv1(F.relu(self.bn1(x))))
-        new = self.dropout(self.conv2(F.relu(self.bn2(new))))
-        return torch.cat((x, new), 1)
+            return self.conv1(F.relu(self.bn1(x)))
+        return self.conv2(F.relu(self.bn2(x)))
+
+    def _rest(self, first: Tensor) -> Tensor:
+        if self.bn1 is None:
+            return self.dropout(first)
+        return self.dropout(self.conv2(F.relu(self.bn2(self.dropout(first)))))
 
 
 class DenseNet(nn.Module):
@@ -37,6 +54,8 @@ class DenseNet(nn.Module):
     layers: dense layers of each block. growth: k, channels that each adds.
     stem: its channels. compression: theta, share of the channels that a transition keeps.
     dropout: after every convolution of a dense layer; the paper's is 0.2 without augmentation.
+    memory_efficient: keep no concatenation for backward, and compute it with its BN, ReLU and
+    convolution again (Pleiss et al. 2017, arXiv:1707.06990). Compiled networks do not need it.
     conv_init, bn_weight_init, linear_init: basin.model.initialisation.
     """
 
@@ -51,6 +70,7 @@ class DenseNet(nn.Module):
         bottleneck: bool,
         compression: float,
         dropout: float,
+        memory_efficient: bool,
         conv_init: str,
         bn_weight_init: str,
         linear_init: str,
@@ -78,6 +98,7 @@ class DenseNet(nn.Module):
                 parts.append(DenseLayer(channels, growth, bottleneck=bottleneck, dropout=dropout))
                 channels += growth
         self.features = nn.Sequential(*parts)
+        self.memory_efficient = memory_efficient
         self.bn = nn.BatchNorm2d(channels)
         self.linear = nn.Linear(channels, num_classes)
         initialise_(
@@ -85,5 +106,20 @@ class DenseNet(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        maps = self.features(images)  # (B, C, H, W) over 2 to the number of transitions
+        # Under torch.compile the partitioner chooses what is computed again
+        saving = self.memory_efficient and torch.is_grad_enabled()
+        if saving and not torch.compiler.is_compiling():
+            maps = self._replayed(images)
+        else:
+            maps = self.features(images)  # (B, C, H, W) over 2 to the number of transitions
         return self.linear(F.relu(self.bn(maps), inplace=True).mean((2, 3)))  # (B, K)
+
+    def _replayed(self, images: Tensor) -> Tensor:
+        """The features, without a concatenation that outlives its layer inside a block."""
+        maps = [images]
+        for part in self.features:
+            if isinstance(part, DenseLayer):
+                maps.append(part.replayed(maps))
+            else:
+                maps = [part(torch.cat(maps, 1) if len(maps) > 1 else maps[0])]
+        return torch.cat(maps, 1)
