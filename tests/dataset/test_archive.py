@@ -143,7 +143,10 @@ def test_bytes_that_are_no_pickle_are_said_to_be_none(content):
         ({"labels": [0] * 9, "data": np.zeros((10, 48), np.uint8)}, "not 48 for each label"),
         ({"labels": [0] * 10, "data": np.zeros((10, 47), np.uint8)}, "not 48 for each label"),
         ({"labels": [0] * 10, "data": np.zeros((10, 48))}, "uint8"),
-        ({"labels": [0] * 9, "data": np.zeros((9, 48), np.uint8)}, "holds 19 images, expected 20"),
+        (
+            {"labels": [0] * 9, "data": np.zeros((9, 48), np.uint8)},
+            "there are 19 training images, expected 20",
+        ),
         ([1, 2], "not a dictionary"),
     ],
 )

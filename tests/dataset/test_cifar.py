@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from basin.dataset.cifar import Cifar10, Cifar100
+from basin.dataset.cifar import Cifar10, Cifar100, Cifar100Coarse
 
 CONSTANTS = {"mean": [0.5] * 3, "std": [0.2] * 3}
 
@@ -51,3 +51,12 @@ def test_cifar100_has_fine_labels():
     assert data.test.labels[:5].tolist() == [49, 33, 72, 51, 71]
     assert data.classes[49] == "mountain"
     assert data.train.labels.bincount().tolist() == [500] * 100
+
+
+def test_cifar100_coarse_has_the_superclasses():
+    root = copy_of("cifar-100-python")
+    whole = {"validation": 0, "limit_train": None}
+    data = Cifar100Coarse(seed=0, root=root, mirror=None, **CONSTANTS, **whole).load()
+    assert len(data.classes) == 20 and data.classes[10] == "large_natural_outdoor_scenes"
+    assert data.test.labels[:5].tolist() == [10, 10, 0, 4, 10]
+    assert data.train.labels.bincount().tolist() == [2500] * 20

@@ -60,7 +60,7 @@ def locate(archive: Archive, *, root: str | None, mirror: str | None) -> Path:
     url = f"{(mirror or archive.site).rstrip('/')}/{archive.filename}"
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with _exclusive(place / f".{archive.filename}.lock"):
+        with exclusive(place / f".{archive.filename}.lock"):
             if not folder.is_dir():
                 _obtain(archive, place / archive.filename, url)
     except ConnectionError as error:
@@ -81,7 +81,7 @@ def _obtain(archive: Archive, path: Path, url: str) -> None:
 
 
 @contextmanager
-def _exclusive(lock: Path) -> Iterator[None]:
+def exclusive(lock: Path) -> Iterator[None]:
     """One process at a time; the lock of a process that ends is free. The empty file stays."""
     with lock.open("a") as file:
         try:

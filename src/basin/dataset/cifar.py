@@ -62,3 +62,16 @@ class Cifar100(Cifar):
         labels="fine_labels",
         names="fine_label_names",
     )
+
+
+class Cifar100Coarse(Cifar100):
+    """CIFAR-100 with its 20 superclasses as labels."""
+
+    facts = Facts(train=50_000, test=10_000, num_classes=20, shape=(3, 32, 32))
+    layout = Layout(
+        train=("train",),
+        test=("test",),
+        meta="meta",
+        labels="coarse_labels",
+        names="coarse_label_names",
+    )

@@ -5,66 +5,36 @@ Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits", UCI; here
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from basin.core.protocols import Dataset
-from basin.dataset.facts import Facts, check_constants, check_sizes, num_train
+from basin.dataset.facts import Facts
 from basin.dataset.resident import Resident
-from basin.dataset.split import divide, stratified_order
+from basin.dataset.resident_set import ResidentSet
+from basin.dataset.split import stratified_order
 
 TEST_SEED = 0
 """Seed of the one split into training and test images, which no run's seed changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Digits:
+class Digits(ResidentSet):
     """Test images are the last 360 of `stratified_order(labels, TEST_SEED)`, the rest trains.
 
     Pixels 0..16 become round(255 p / 16).
     """
 
-    seed: int  # of validation and limit_train
-    mean: Sequence[float]  # of pixels in [0, 1]
-    std: Sequence[float]
-    validation: int
-    limit_train: int | None
-
     facts: ClassVar[Facts] = Facts(train=1437, test=360, num_classes=10, shape=(1, 8, 8))
 
-    def __post_init__(self) -> None:
-        check_sizes(self.facts, validation=self.validation, limit_train=self.limit_train)
-        check_constants(self.facts, mean=self.mean, std=self.std)
-
-    @property
-    def num_train(self) -> int:
-        """Training images of this run."""
-        return num_train(self.facts, validation=self.validation, limit_train=self.limit_train)
-
-    def load(self) -> Dataset:
-        """Read the images."""
+    def _whole(self) -> tuple[Resident, Resident, tuple[str, ...]]:
         images, labels = _bundled()
         order = stratified_order(labels, TEST_SEED)
-        everything = Resident(images, labels)
-        train, validation = divide(
-            everything.subset(order[: self.facts.train].sort().values),
-            validation=self.validation,
-            limit_train=self.limit_train,
-            seed=self.seed,
-        )
-        return Dataset(
-            train=train,
-            validation=validation,
-            test=everything.subset(order[self.facts.train :].sort().values),
-            classes=tuple("0123456789"),
-            shape=self.facts.shape,
-            mean=tuple(self.mean),
-            std=tuple(self.std),
-        )
+        everything, num = Resident(images, labels), self.facts.train
+        train, test = (everything.subset(o.sort().values) for o in (order[:num], order[num:]))
+        return train, test, tuple("0123456789")
 
 
 def _bundled() -> tuple[Tensor, Tensor]:
