@@ -29,6 +29,6 @@ def test_subset_and_to_are_examples_again():
 
 def test_other_dtypes_and_lengths_are_refused():
     with pytest.raises(ValueError, match="uint8"):
-        Resident(IMAGES.float(), LABELS)
+        Resident(IMAGES.double(), LABELS)
     with pytest.raises(ValueError, match="one for each of the 5 images"):
         Resident(IMAGES, LABELS[:4])

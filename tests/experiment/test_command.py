@@ -52,7 +52,8 @@ def test_its_record(finished):
     assert cost["steps"] == 15 and cost["gradient_evaluations"] == cost["passes"] == 3
     assert cost["parameters"] == 175_066 - 288  # one input channel instead of three
     assert cost["forward_flops_per_image"] > 1e6 and cost["peak_memory_bytes"] > 1e6
-    assert record["dataset"] == {"train": 160, "validation": 100, "test": 360}
+    sizes = {"train": 160, "validation": 100, "test": 360, "shape": [1, 8, 8]}
+    assert record["dataset"] == {**sizes, "classes": list("0123456789")}
     assert record["computed"]["precision"] == "fp32"
     assert record["computed"]["cudnn_tf32"] is False
     assert record["numerics"] == 2 and record["exact"] is True

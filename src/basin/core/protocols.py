@@ -197,7 +197,9 @@ class Examples(Protocol):
         ...
 
     def fetch(self, indices: Tensor, draws: Draws | None) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W), uint8 or float, channels_last, and labels (B,), on their device.
+        """Images (B, C, H, W), channels_last, and labels (B,), on their device.
+
+        Images are uint8 pixels, or floats that are normalised already and pass as they are.
 
         Examples that are decoded from files at random (Inception's crop) do it by `draws`; None
         asks for what evaluation sees.
@@ -210,6 +212,10 @@ class Examples(Protocol):
 
     def to(self, device: Any) -> Examples:
         """The same examples on a device."""
+        ...
+
+    def relabelled(self, labels: Tensor) -> Examples:
+        """The same images with other labels (N,)."""
         ...
 
 
@@ -225,6 +231,7 @@ class Dataset:
     mean: tuple[float, ...]  # per channel, of pixels in [0, 1]
     std: tuple[float, ...]
     score: Score | None = None  # None: the scores of a classification
+    notes: Mapping[str, float] = field(default_factory=dict)  # for the record
 
 
 class Augmentation(Protocol):

@@ -24,8 +24,11 @@ Pixels = tuple[Tensor, Tensor, list[str]]
 class Files:
     """What a worker process needs: torch's map-style data set over rows of a table."""
 
-    def __init__(self, table: FileTable, rows: Tensor, decoder: Decoder, *, skip: bool) -> None:
-        self.table, self.rows, self._decoder, self._skip = table, rows, decoder, skip
+    def __init__(
+        self, table: FileTable, rows: Tensor, labels: Tensor, decoder: Decoder, *, skip: bool
+    ) -> None:
+        self.table, self.rows, self.labels = table, rows, labels
+        self._decoder, self._skip = decoder, skip
 
     def __getitems__(self, request: tuple[Tensor, Tensor | None]) -> Pixels:
         """One minibatch: places (B,) in this part, and the uniform numbers of each one's crop."""
@@ -33,8 +36,8 @@ class Files:
         images, labels, corrupt = [], [], []
         for i, place in enumerate(places.tolist()):
             for following in range(len(self.rows)):
-                row = int(self.rows[(place + following) % len(self.rows)])
-                path = self.table.path(row)
+                at = (place + following) % len(self.rows)
+                path = self.table.path(int(self.rows[at]))
                 try:
                     image = self._decoder(path, None if uniforms is None else uniforms[i])
                     break
@@ -45,7 +48,7 @@ class Files:
             else:
                 return torch.empty(0), torch.empty(0), corrupt
             images.append(image)
-            labels.append(int(self.table.labels[row]))
+            labels.append(int(self.labels[at]))
         return torch.stack(images), torch.tensor(labels), corrupt
 
 
@@ -61,7 +64,7 @@ class Decoded:
     ) -> None:
         self.labels = table.labels[rows]
         self.skipped: Collection[str] = ()
-        self._files = Files(table, rows, decoder, skip=on_corrupt == "skip")
+        self._files = Files(table, rows, self.labels, decoder, skip=on_corrupt == "skip")
         self._workers, self._device = workers, torch.device("cpu")
 
     def __len__(self) -> int:
@@ -73,6 +76,13 @@ class Decoded:
         moved._device = torch.device(device)
         return moved
 
+    def relabelled(self, labels: Tensor) -> Decoded:
+        """The same files with other labels (N,)."""
+        changed = copy.copy(self)
+        changed.labels, changed._files = labels, copy.copy(self._files)
+        changed._files.labels = labels
+        return changed
+
     def fetch(self, indices: Tensor, draws: Draws | None) -> tuple[Tensor, Tensor]:
         """Images (B, 3, H, W) uint8, channels_last, and labels (B,), decoded here and now."""
         return self._placed(self._files.__getitems__(_task((indices, draws))))
@@ -83,6 +93,7 @@ class Decoded:
             yield from (self.fetch(*request) for request in requests)
             return
         self._files.table.share_()
+        self._files.labels.share_memory_()
         loader: Any = torch.utils.data.DataLoader(
             self._files,  # type: ignore[arg-type]  # it has only __getitems__
             batch_sampler=map(_task, requests),  # type: ignore[arg-type]  # whatever is iterable

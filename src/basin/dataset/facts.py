@@ -17,6 +17,7 @@ class Facts:
     test: int
     num_classes: int
     shape: tuple[int, int, int]  # C, H, W
+    images: torch.dtype = torch.uint8  # of pixels; float32 of images that are normalised already
     targets: torch.dtype = torch.int64  # of classes; float64 of real numbers
 
 

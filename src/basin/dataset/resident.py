@@ -1,7 +1,8 @@
-"""Examples that live on one device as uint8."""
+"""Examples that live on one device."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
@@ -12,14 +13,18 @@ from basin.core.protocols import Draws, Request
 
 
 class Resident:
-    """Images (N, C, H, W) uint8, stored as N H W C, and labels (N,) int64, in one memory."""
+    """Images (N, C, H, W), stored as N H W C, and labels (N,) int64, in one memory.
+
+    Images are uint8, or float32 that are normalised already.
+    """
 
     skipped: Collection[str] = ()
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
-        if images.dtype != torch.uint8 or images.ndim != 4:
+        if images.dtype not in (torch.uint8, torch.float32) or images.ndim != 4:
             raise ValueError(
-                f"images are {images.dtype} {tuple(images.shape)}; they must be uint8 (N, C, H, W)"
+                f"images are {images.dtype} {tuple(images.shape)}; they must be uint8, or float32"
+                " that is normalised, (N, C, H, W)"
             )
         if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
             raise ValueError(
@@ -38,7 +43,7 @@ class Resident:
         return len(self.labels)
 
     def fetch(self, indices: Tensor, draws: Draws | None = None) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W) uint8, channels_last, and labels (B,), of rows on this device."""
+        """Images (B, C, H, W), channels_last, and labels (B,), of rows on this device."""
         images = self._rows.index_select(0, indices).permute(0, 3, 1, 2)
         return images, self.labels.index_select(0, indices)
 
@@ -50,6 +55,12 @@ class Resident:
     def to(self, device: Any) -> Resident:
         """The same examples on a device."""
         return Resident(self.images.to(device), self.labels.to(device))
+
+    def relabelled(self, labels: Tensor) -> Resident:
+        """The same images with other labels (N,)."""
+        changed = copy.copy(self)
+        changed.labels = labels
+        return changed
 
     def subset(self, indices: Tensor) -> Resident:
         """The examples of those rows, in that order."""

@@ -40,6 +40,10 @@ class Vectors:
         for indices, draws in requests:
             yield self.fetch(indices, draws)
 
+    def relabelled(self, labels: Tensor) -> Vectors:
+        """The same vectors with other targets (N,)."""
+        return Vectors(self._rows, labels, self._deviation)
+
     def to(self, device: Any) -> Vectors:
         """The same examples on a device."""
         dtype = torch.float32 if torch.device(device).type == "mps" else torch.float64

@@ -83,7 +83,7 @@ def flops_of(network: torch.nn.Module, shape: tuple[int, int, int]) -> int:
 
 def _try_augmentations(settings: Settings, dataset: Any) -> None:
     """Two black images through every augmentation, so that none fails at the first update."""
-    images = torch.zeros(2, *dataset.facts.shape, dtype=torch.uint8)
+    images = torch.zeros(2, *dataset.facts.shape, dtype=dataset.facts.images)
     images = images.contiguous(memory_format=torch.channels_last)
     targets, numbers = torch.zeros(2, dtype=torch.int64), torch.arange(2)
     augmentations = build.augmentations(settings, num_classes=dataset.facts.num_classes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from basin.core.protocols import Optimizer, Stage
+from basin.core.protocols import Dataset, Optimizer, Stage
 from basin.experiment import build
 from basin.experiment.assembly import Assembly
 from basin.experiment.continuation import Continuation
@@ -25,6 +25,7 @@ class Outcome:
     parts: Parts
     evaluator: Evaluator
     around: Bookkeeping
+    dataset: Dataset
 
 
 def execute(job: Job, output: Output, before: Continuation) -> Outcome:
@@ -67,7 +68,7 @@ def execute(job: Job, output: Output, before: Continuation) -> Outcome:
             fit(parts.state, parts.closure, around)
             seconds, optimizer = around.meter.seconds, parts.state.optimizer
         start += length
-    return Outcome(parts, evaluator, around)
+    return Outcome(parts, evaluator, around, assembly.dataset)
 
 
 def _intervals(job: Job) -> Intervals:

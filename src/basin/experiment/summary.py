@@ -60,6 +60,9 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
         "dataset": {
             "train": order.num,
             **{name: len(part) for name, part in outcome.evaluator.parts.items()},
+            "shape": list(outcome.dataset.shape),
+            "classes": list(outcome.dataset.classes),
+            **outcome.dataset.notes,
         },
         "skipped_files": sum(len(part.skipped) for part in parts),
         "computed": before.computed,
