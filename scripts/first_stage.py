@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from basin.core.protocols import Stage
+from basin.core.protocols import Dataset, Stage
 from basin.experiment import devices
 from basin.experiment.assembly import Assembly
 from basin.experiment.check import Plan, check
@@ -33,6 +33,7 @@ class FirstStage:
     evaluator: Evaluator
     settings: Settings
     plan: Plan
+    dataset: Dataset  # read, on the run's device
 
 
 def composed(overrides: Sequence[str], config: str = "config") -> DictConfig:
@@ -57,4 +58,5 @@ def first_stage(overrides: Sequence[str], dataset: Any = None) -> FirstStage:
     assembly.seed(0)
     name, own = next(iter(stages.items()))
     stage = Stage(plan.epochs[name], 0.0, own["stage"]["clock"] == "run")
-    return FirstStage(assembly.parts(own, 0, stage, model), evaluator, settings, plan)
+    parts = assembly.parts(own, 0, stage, model)
+    return FirstStage(parts, evaluator, settings, plan, assembly.dataset)

@@ -32,8 +32,8 @@ def batch(size=64, channels=3, height=8, width=11):
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
 
-def crop_flip(*, after_normalisation=False, **values):
-    return CropFlip(after_normalisation=after_normalisation, **values)
+def crop_flip(*, alternate=False, after_normalisation=False, **values):
+    return CropFlip(alternate=alternate, after_normalisation=after_normalisation, **values)
 
 
 @pytest.mark.parametrize(("padding", "order"), VARIANTS)
@@ -111,3 +111,32 @@ def test_reflection_beyond_the_image_is_refused():
     augmentation = crop_flip(pad=8, padding="reflect", flip=0.5, order="flip_crop")
     with pytest.raises(ValueError, match="pad=8 must be less than the 8 x 11 pixels"):
         augmentation(batch(), torch.zeros(64), CounterDraws(0, torch.arange(64)))
+
+
+def test_alternating_images_are_mirrored_at_every_second_pass():
+    images, targets = batch(size=200), torch.arange(200)
+    rows = torch.arange(200).flip(0)
+    augmentation = crop_flip(pad=0, padding="zeros", flip=0.3, order="crop_flip", alternate=True)
+    seen = []
+    for epoch in range(4):
+        numbers, passes = torch.arange(200) + 200 * epoch, torch.full((200,), epoch)
+        draws = CounterDraws(3, numbers, indices=rows, passes=passes)
+        got, _ = augmentation(images, targets, draws)
+        mirrored = (got != images).flatten(1).any(1)
+        assert torch.equal(got[mirrored], images[mirrored].flip(3))
+        seen.append(mirrored)
+    assert torch.equal(seen[0], ~seen[1]) and torch.equal(seen[0], seen[2])
+    assert 0.15 < seen[0].double().mean() < 0.45
+
+
+def test_alternation_goes_by_rows_not_by_places_in_the_order():
+    images, targets = batch(size=50), torch.arange(50)
+    augmentation = crop_flip(pad=0, padding="zeros", flip=0.5, order="crop_flip", alternate=True)
+    mirrored = []
+    for numbers in (torch.arange(50), torch.arange(50).flip(0)):
+        zeros = torch.zeros(50, dtype=torch.int64)
+        draws = CounterDraws(3, 7 * numbers, indices=numbers, passes=zeros)
+        got, _ = augmentation(images[numbers], targets, draws)
+        changed = (got != images[numbers]).flatten(1).any(1)
+        mirrored.append(changed[numbers.argsort()])
+    assert torch.equal(*mirrored)

@@ -42,13 +42,12 @@ def test_layouts_agree_bitwise_and_one_object_serves_many_batches():
 
 
 @pytest.mark.parametrize("channels_last", [True, False])
-def test_images_that_are_floats_already_are_left_alone(channels_last):
+def test_images_that_are_floats_already_are_normalised(channels_last):
     images = IMAGES.float()
-    got = normalise(images, MEAN, STD, dtype=torch.float32, channels_last=channels_last)
-    assert torch.equal(images, IMAGES.float())
-    assert torch.equal(
-        got, normalise(IMAGES, MEAN, STD, dtype=torch.float32, channels_last=channels_last)
-    )
+    got = normalise(images, MEAN, STD, dtype=torch.float64, channels_last=channels_last)
+    assert torch.equal(got, IMAGES.double())
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    assert got.is_contiguous(memory_format=layout)
 
 
 def test_one_channel_is_served():

@@ -50,7 +50,7 @@ def test_zeros_after_normalisation_are_the_mean_colour():
     """Every image is inside its own padding somewhere: black is (0 - mean) / std = -1 here."""
     values = {"pad": 6, "padding": "zeros", "flip": 0.0, "order": "crop_flip"}
     for after, fill in ((False, -1.0), (True, 0.0)):
-        crop = CropFlip(after_normalisation=after, **values)
+        crop = CropFlip(alternate=False, after_normalisation=after, **values)
         closure = build(plain, augmentations={"crop": crop}, batch_size=NUM).closure
         closure.resample()
         corners = closure.batch.images[:, 0, [0, 0, -1, -1], [0, -1, 0, -1]]

@@ -21,6 +21,8 @@ class CropFlip:
     padding: `reflect` without repeating the edge, or `zeros`.
     order: `flip_crop` mirrors the image before it is padded (Lua WRN, arXiv:1605.07146, train.lua);
     `crop_flip` mirrors the crop. The distribution is the same, the image of a given draw is not.
+    alternate: an image is mirrored at random in the first pass over the data, with probability
+    `flip`, and then at every second pass (Jordan 2024, arXiv:2404.00498, section 3.6).
     after_normalisation: zeros are then the mean colour instead of black.
     """
 
@@ -28,6 +30,7 @@ class CropFlip:
     padding: str
     flip: float
     order: str
+    alternate: bool
     after_normalisation: bool
 
     def __post_init__(self) -> None:
@@ -49,7 +52,7 @@ class CropFlip:
                 " image to be filled by reflection; take padding=zeros or a smaller pad"
             )
         offsets = draws.integers("crop", 2 * self.pad + 1, num=2)  # (B, 2), y and x
-        mirrored = draws.uniform("flip") < self.flip  # (B, 1)
+        mirrored = self._mirrored(draws)  # (B, 1)
         rows = offsets[:, :1] + torch.arange(height, device=images.device)  # (B, H), padded frame
         columns = torch.arange(width, device=images.device)
         if self.order == "crop_flip":
@@ -65,6 +68,13 @@ class CropFlip:
         else:
             images = pad_zeros(images, (self.pad,) * 4)
         return _pixels(images, rows, columns), targets
+
+    def _mirrored(self, draws: Draws) -> Tensor:
+        """Which images are (B, 1)."""
+        if not self.alternate:
+            return draws.uniform("flip") < self.flip
+        first = draws.by_row().uniform("flip") < self.flip
+        return first ^ (draws.passes[:, None] % 2 == 1)
 
 
 def _reflected(coordinates: Tensor, size: int) -> Tensor:

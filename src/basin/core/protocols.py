@@ -173,8 +173,12 @@ class Draws(Protocol):
     indices: Tensor  # (B,) int64, rows of the data set
     passes: Tensor  # (B,) int64, complete passes over the data before each example's
 
+    def by_row(self) -> Draws:
+        """Draws that belong to the row of the data set: the same at every pass."""
+        ...
+
     def uniform(self, name: str, num: int = 1) -> Tensor:
-        """(B, num) float32 in [0, 1)."""
+        """(B, num) float32 in [0, 1); num is at most 1024."""
         ...
 
     def integers(self, name: str, high: int, num: int = 1) -> Tensor:

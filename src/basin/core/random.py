@@ -91,6 +91,10 @@ class CounterDraws:
         self.indices = numbers if indices is None else indices  # (B,) int64
         self.passes = torch.zeros_like(numbers) if passes is None else passes  # (B,) int64
 
+    def by_row(self) -> CounterDraws:
+        """Draws that belong to the row of the data set: the same at every pass."""
+        return CounterDraws(self._seed, self.indices, indices=self.indices, passes=self.passes)
+
     def _bits(self, name: str, num: int) -> Tensor:
         index = torch.arange(num, device=self._numbers.device)
         counters = self._numbers[:, None] * 1024 + index  # (B, num)
