@@ -56,6 +56,22 @@ def test_killed_at_a_chosen_moment(moment, undisturbed, tmp_path):
         assert ours["cost"][name] == theirs["cost"][name]
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_folder_of_images_resumes_in_the_middle_of_an_epoch(workers, tmp_path):
+    """Decoded ahead of use or not, with Inception's crops: the images after the kill are those."""
+    arguments = ["dataset=image_folder", "dataset.root=tests/dataset/folder", "dataset.size=32"]
+    arguments += ["dataset.resize=36", "model=wrn_16_1", "augment=flip", "batch_size=1"]
+    arguments += ["epochs=5", "schedule=constant", "lr=0.01", "device=cpu", "logger=none"]
+    arguments += ["runtime.checkpoint_every=1 steps", "runtime.threads=1"]
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    run(*arguments, "dataset.workers=0", f"results={straight}", output=tmp_path / "0")
+    arguments += [f"dataset.workers={workers}", f"results={killed}"]
+    first = Command(*arguments, output=tmp_path / "1", kill_at=("torch.optim", "SGD.step", 11))
+    assert first.wait() == -signal.SIGKILL, first.text()
+    assert "continuing at epoch 2.5" in run(*arguments, output=tmp_path / "2")
+    assert bitwise(final_weights(straight), final_weights(killed))
+
+
 def kill_often(arguments, tmp_path, kills, seed):
     """kill -9 at random moments of a run, each time restarted; then let it end."""
     chance = random.Random(seed)
