@@ -77,7 +77,8 @@ def one_step(option, precision):
         logits = model(images)
     torch.nn.functional.cross_entropy(logits.float(), torch.tensor([3, 7])).backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters())
-    assert sum(bool(p.grad.any()) for p in model.parameters()) > 0.9 * len([*model.parameters()])
+    moved = sum(bool(p.grad.any()) for p in model.parameters())
+    assert moved > 0.6 * len([*model.parameters()])  # stochastic depth has dropped some branches
     return logits, maps
 
 

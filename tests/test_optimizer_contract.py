@@ -97,9 +97,9 @@ def test_it_returns_the_loss_at_the_weights_before_the_update(option):
     loss = first_step(parts)
     assert loss.ndim == 0 and not loss.requires_grad
     torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
-    after = list(parts.state.model.parameters())
-    if fact(option, "still", 0) == 0:
-        assert all(not torch.equal(a, b) for a, b in zip(after, before, strict=True))
+    after = parts.state.model.parameters()
+    still = sum(torch.equal(a, b) for a, b in zip(after, before, strict=True))
+    assert still <= fact(option, "still", 0)
 
 
 @pytest.mark.parametrize("option", OPTIONS)

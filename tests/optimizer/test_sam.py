@@ -7,6 +7,7 @@ from toy_problems import LeastSquares, X, Y, close, trajectory
 
 from basin.optimizer.asam import adaptive
 from basin.optimizer.clip import Clip
+from basin.optimizer.koala_m import KoalaM
 from basin.optimizer.lookahead import Lookahead
 from basin.optimizer.sam import SAM, steepest
 from basin.optimizer.sgd import SGD
@@ -20,6 +21,11 @@ def sgd(groups, *, weight_decay=5e-4, nesterov=False):
 def sam(base, *, rho=0.05, m=None, direction=steepest, ascent_steps=1, decay="base"):
     fields = {"rho": rho, "m": m, "ascent_steps": ascent_steps, "decay": decay}
     return SAM(base=base, direction=direction, **fields, sync_ascent=False)
+
+
+def koala_m(groups):
+    fields = {"sw": 0.1, "sv": 0.1, "qw": 0.01, "qv": 0.01, "adaptive_q": True, "r": None}
+    return KoalaM(groups, lr=0.5, weight_decay=5e-4, kappa=0.9, **fields)
 
 
 GOLDEN = {  # after three steps (13-sam, section 7): w1, then w2
@@ -98,6 +104,7 @@ def test_the_first_pass_moves_the_statistics_and_couples_the_gates():
 BASES = {
     "sgd": lambda g, m: sgd(g),
     "clip": lambda g, m: Clip(base=sgd(g), kind="norm", limit=0.1),
+    "koala_m": lambda g, m: koala_m(g),
     "lookahead": lambda g, m: Lookahead(base=sgd(g), model=m, alpha=0.5, k=3, momentum="none"),
 }
 
@@ -131,6 +138,10 @@ class Reference:
         self.param_groups = base.param_groups
 
     def step(self, closure):
+        return self.base.step(Given(self, closure))
+
+    def sharp_gradient(self, closure):
+        """Loss and losses at the weights that the base has when it asks."""
         parameters = list(self.model.parameters())
         w = [p.detach().clone() for p in parameters]
         loss, losses = closure(), closure.losses
@@ -140,21 +151,21 @@ class Reference:
         closure(track_stats=False)
         for p, before in zip(parameters, w, strict=True):
             p.data.copy_(before)
-        self.base.step(Given(loss, losses))
-        return loss
+        return loss, losses
 
     def state_dict(self):
         return {}
 
 
 class Given(SimpleNamespace):
-    """The closure of a base whose gradient is there already."""
+    """The closure that the base sees."""
 
-    def __init__(self, loss, losses):
-        super().__init__(loss=loss, losses=losses, model=None, size=len(losses))
+    def __init__(self, reference, closure):
+        super().__init__(reference=reference, closure=closure, model=closure.model)
 
     def __call__(self, **switches):
-        return self.loss
+        loss, self.losses = self.reference.sharp_gradient(self.closure)
+        return loss
 
 
 @pytest.mark.parametrize("examples", [2, 8])

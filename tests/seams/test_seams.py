@@ -8,17 +8,19 @@ import torch
 from toy import build, same, sgd, train, train_with_kill, weights
 
 from basin.core.parameters import group_parameters
+from basin.optimizer.koala_m import KoalaM
 from basin.optimizer.sam import SAM, steepest
 from basin.schedule.cosine import Cosine
 from basin.training import loop
 from seams.prototypes.autodrop import Detector, Follow
-from seams.prototypes.koala import KoalaM
 from seams.prototypes.pswa import PSWA
 from seams.prototypes.replicated import ReplicatedSGD
 
+FILTER = {"sw": 0.1, "sv": 0.1, "qw": 0.01, "qv": 0.01, "adaptive_q": True, "r": None}
+
 
 def koala(groups):
-    return KoalaM(groups, lr=0.5, weight_decay=5e-4, kappa=0.9, s=0.1, q=0.01)
+    return KoalaM(groups, lr=0.5, weight_decay=5e-4, kappa=0.9, **FILTER)
 
 
 def sam(base, *, rho=0.05, m=None, kind=SAM):

@@ -250,11 +250,12 @@ def test_loss_scaling_hands_true_gradients():
 @pytest.mark.parametrize("method", ["sgd", "sam", "sam_chunks", "koala", "sam_koala"])
 @pytest.mark.parametrize("call", range(4))
 def test_overflow_at_each_call_skips_the_step_and_restores_what_was_moved(method, call):
-    from seams.prototypes.koala import KoalaM
-    from seams.test_seams import sam
+    from seams.test_seams import FILTER, sam
+
+    from basin.optimizer.koala_m import KoalaM
 
     def koala(groups):
-        return KoalaM(groups, lr=0.5, weight_decay=5e-4, kappa=0.9, s=0.1, q=0.01)
+        return KoalaM(groups, lr=0.5, weight_decay=5e-4, kappa=0.9, **FILTER)
 
     make, calls = {
         "sgd": (sgd, 1),
