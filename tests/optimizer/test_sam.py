@@ -161,7 +161,8 @@ class Given(SimpleNamespace):
     """The closure that the base sees."""
 
     def __init__(self, reference, closure):
-        super().__init__(reference=reference, closure=closure, model=closure.model)
+        super().__init__(reference=reference, closure=closure)
+        self.model, self.size = closure.model, closure.size
 
     def __call__(self, **switches):
         loss, self.losses = self.reference.sharp_gradient(self.closure)

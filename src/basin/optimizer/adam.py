@@ -1,0 +1,124 @@
+"""Adam with the choices that papers make differently (Kingma and Ba 2015, arXiv:1412.6980).
+
+Decay times the schedule's multiplier, and normalised decay: Loshchilov and Hutter 2019
+(arXiv:1711.05101), Algorithm 2 and appendix B.1.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any
+
+import torch
+
+from basin.core.clock import Clock
+from basin.core.parameters import fused, taking_part
+from basin.core.protocols import Parameters
+from basin.optimizer.ranges import at_least_0, below_1, finite
+from basin.optimizer.sgdw import check_decay, shrinkage
+
+EPS = ("after", "before")
+
+
+def adam(
+    params: Parameters,
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+    amsgrad: bool,
+) -> torch.optim.Adam:
+    """torch.optim.Adam with the kernels of the device; its decay is part of the gradient."""
+    at_least_0(lr=lr, eps=eps, weight_decay=weight_decay)
+    for beta in betas:
+        below_1(betas=beta)
+    fields: dict[str, Any] = {"lr": lr, "betas": tuple(betas), "eps": eps, "amsgrad": amsgrad}
+    return torch.optim.Adam(params, weight_decay=weight_decay, **fields, fused=fused(params))
+
+
+class Adam(torch.optim.Optimizer):
+    """w -= lr m^ / (sqrt(v^) + eps) with decay `coupled`, times `lr`, or times the `multiplier`.
+
+    eps_position: `after` the bias correction of v, as the paper, or `before` it, as the code of
+    decoupled decay: then it is eps / sqrt(1 - b2^t) of the former.
+    cycle_epochs: weight_decay is the normalised one and becomes weight_decay / sqrt(updates of the
+    present cycle); cycles last this, and `cycle_factor` times longer each after the other (the
+    restarts of SGDR). null: weight_decay as it stands.
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        *,
+        lr: float,
+        betas: tuple[float, float],
+        eps: float,
+        eps_position: str,
+        weight_decay: float,
+        decay: str,
+        amsgrad: bool,
+        cycle_epochs: float | None,
+        cycle_factor: float,
+        clock: Clock,
+    ) -> None:
+        at_least_0(lr=lr, eps=eps, weight_decay=weight_decay)
+        for beta in betas:
+            below_1(betas=beta)
+        finite(cycle_factor=cycle_factor)
+        if cycle_factor < 1:
+            raise ValueError(f"cycle_factor={cycle_factor} is less than 1: cycles would vanish")
+        if cycle_epochs is not None and not cycle_epochs * clock.steps_per_epoch >= 1:
+            raise ValueError(f"cycle_epochs={cycle_epochs} is less than one update")
+        if eps_position not in EPS:
+            raise ValueError(f"eps_position={eps_position!r} is not one of {', '.join(EPS)}")
+        check_decay(decay)
+        fields = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, fields)
+        self._before, self._decay, self._amsgrad = eps_position == "before", decay, amsgrad
+        self._cycle, self._factor, self._clock = cycle_epochs, cycle_factor, clock
+        names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if amsgrad else []))
+        for group in self.param_groups:
+            group["step"] = 0
+            for p in group["params"]:
+                self.state[p] = {name: torch.zeros_like(p) for name in names}
+
+    def step(self, closure: Any) -> Any:  # type: ignore[override]
+        """One update with the gradient of one call."""
+        loss = closure()
+        with torch.no_grad():
+            for group in self.param_groups:
+                scale = self._normaliser(group["step"])
+                group["step"] += 1
+                self._update({**group, "weight_decay": scale * group["weight_decay"]})
+        return loss
+
+    def _normaliser(self, done: int) -> float:
+        """1 / sqrt(updates of the cycle that update number `done` belongs to)."""
+        if self._cycle is None:
+            return 1.0
+        length = self._cycle * self._clock.steps_per_epoch  # updates
+        end = length
+        while done >= end - 1e-6:
+            length *= self._factor
+            end += length
+        return 1 / sqrt(length)
+
+    def _update(self, group: dict[str, Any]) -> None:
+        weights, gradients, first, second = taking_part(self, group, "exp_avg", "exp_avg_sq")
+        (beta1, beta2), t, lr = group["betas"], group["step"], group["lr"]
+        if group["weight_decay"] and self._decay == "coupled":
+            gradients = list(torch._foreach_add(gradients, weights, alpha=group["weight_decay"]))
+        elif group["weight_decay"]:
+            torch._foreach_mul_(weights, shrinkage(group, self._decay))
+        torch._foreach_lerp_(first, gradients, 1 - beta1)
+        torch._foreach_mul_(second, beta2)
+        torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
+        if self._amsgrad:
+            largest = [self.state[p]["max_exp_avg_sq"] for p in weights]
+            torch._foreach_maximum_(largest, second)
+            second = largest
+        root = sqrt(1 - beta2**t)  # m / (sqrt(v) / root + eps) = root m / (sqrt(v) + root eps)
+        denominators = list(torch._foreach_sqrt(second))
+        torch._foreach_add_(denominators, group["eps"] * (1.0 if self._before else root))
+        torch._foreach_addcdiv_(weights, first, denominators, -lr * root / (1 - beta1**t))
