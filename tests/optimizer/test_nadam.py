@@ -1,6 +1,6 @@
 import pytest
 import torch
-from toy_problems import Drifting, trajectory
+from toy_problems import Drifting, close, trajectory
 
 from basin.optimizer.nadam import NAdam
 
