@@ -79,9 +79,10 @@ def test_it_learns(option):
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("stop", [3, 12, 23])
 def test_it_resumes_bitwise_in_the_middle_of_a_cycle(option, stop):
-    undisturbed = make(option)
+    epochs = 4.0 * fact(option, "bn_passes", 1)  # as many minibatches make an update
+    undisturbed = make(option, epochs=epochs)
     train(undisturbed)
-    continued = train_with_kill(lambda: make(option), stop)
+    continued = train_with_kill(lambda: make(option, epochs=epochs), stop)
     assert same(weights(undisturbed), weights(continued))
     left, right = (plain(p.state.optimizer.state_dict()) for p in (undisturbed, continued))
     assert equal(left, right)
