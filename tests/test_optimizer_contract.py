@@ -91,7 +91,8 @@ def test_it_resumes_bitwise_in_the_middle_of_a_cycle(option, stop):
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_it_returns_the_loss_at_the_weights_before_the_update(option):
-    parts, twin = make(option), make(option)
+    changes = fact(option, "loss", [])
+    parts, twin = make(option, *changes), make(option, *changes)
     twin.closure.resample()
     expected = twin.closure(backward=False)
     before = [p.detach().clone() for p in parts.state.model.parameters()]
@@ -156,13 +157,18 @@ def test_a_skipped_step_leaves_no_trace(option, call):
         optimizer.step(overflowing)
     except StepSkipped:
         assert same(before, weights_of(parts.state.model))
-        assert equal(state, plain(optimizer.state_dict()))
+        assert equal(learnt(state), learnt(plain(optimizer.state_dict())))
     else:
         assert overflowing.calls < call
 
 
 def weights_of(model):
     return [p.detach().clone() for p in model.parameters()]
+
+
+def learnt(state):
+    """All but running statistics, which a forward pass moves whatever becomes of its gradient."""
+    return [(path, v) for path, v in state if "running_" not in path and "num_batches" not in path]
 
 
 def name_of(path):

@@ -14,7 +14,6 @@ from basin.schedule.cosine import Cosine
 from basin.training import loop
 from seams.prototypes.autodrop import Detector, Follow
 from seams.prototypes.pswa import PSWA
-from seams.prototypes.replicated import ReplicatedSGD
 
 FILTER = {"sw": 0.1, "sv": 0.1, "qw": 0.01, "qv": 0.01, "adaptive_q": True, "r": None}
 
@@ -53,11 +52,6 @@ METHODS = {
     "sam_over_koala_m": lambda g, m: (sam(koala(g), m=8), {}, {}),
     "pswa": lambda g, m: (sgd(g), {"pswa": PSWA(m, start=1, period=2)}, {}),
     "autodrop": autodrop,
-    "replicated": lambda g, m: (
-        ReplicatedSGD(g, m, lr=0.1, momentum=0.9, replicas=3, gamma=0.1),
-        {},
-        {},
-    ),
 }
 
 
@@ -101,27 +95,8 @@ def test_pswa_writes_back_its_average_with_buffers_and_zero_momentum():
     assert not any(v["momentum_buffer"].any() for v in parts.state.optimizer.state.values())
 
 
-def test_replicas_have_their_own_order_and_epochs_count_per_replica():
-    parts = build(METHODS["replicated"], epochs=2.0)
-    train(parts)
-    cursors = parts.closure.input.order.cursors
-    assert cursors == {0: 240, 1: 240, 2: 240}
-    assert parts.state.counters.examples == 3 * 240
-
-
 def test_loop_is_short_and_names_no_method():
     source = inspect.getsource(loop)
     assert len(source.splitlines()) <= 75 and len(inspect.getsource(loop.fit).splitlines()) <= 60
     names = {n.id.lower() for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)}
     assert not names & {"sam", "koala", "koalam", "pswa", "autodrop", "replicatedsgd", "sgd", "swa"}
-
-
-def test_one_replica_without_coupling_is_nesterov_sgd():
-    one = build(
-        lambda g, m: (ReplicatedSGD(g, m, lr=0.1, momentum=0.9, replicas=1, gamma=0.0), {}, {})
-    )
-    plain = build(lambda g, m: (sgd(g, weight_decay=0.0), {}, {}))
-    train(one)
-    train(plain)
-    for a, b in zip(weights(one), weights(plain), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-13)

@@ -1,6 +1,6 @@
 """Entropy-SGD (Chaudhari et al. 2017, arXiv:1611.01838) as Pittorino et al. 2021 have it.
 
-arXiv:2006.07897, by the authors' code: Langevin steps around a centre that then moves to their mean.
+arXiv:2006.07897, by the authors' code: Langevin steps around a centre, which moves to their mean.
 """
 
 from __future__ import annotations
