@@ -3,6 +3,7 @@
     python scripts/benchmark.py loop [field=value ...]     our loop against a bare one
     python scripts/benchmark.py input [field=value ...]    our input path against torchvision's
     python scripts/benchmark.py startup                    help, composition, the first step
+    python scripts/benchmark.py optimizers [option ...]    an update of each, against torch's
 
 Fields are those of train.py, such as device=cuda or precision=bf16. Real images are used where
 $BASIN_DATA has CIFAR-10, else random ones. With --write the table goes to results/benchmarks. The
@@ -48,6 +49,11 @@ def _measure(chosen: argparse.Namespace) -> Result:
 
         sizes = (chosen.pairs, chosen.batches, 10, chosen.workers, chosen.random_images)
         return theirs.measure(theirs.Amount(*sizes), chosen.fields)
+    if chosen.theme == "optimizers":
+        from benchmarks import optimizers
+
+        one = optimizers.Amount(chosen.rounds, chosen.steps, chosen.model)
+        return optimizers.measure(one, chosen.options, [f"device={chosen.device}"])
     from benchmarks import startup
 
     return startup.measure(startup.Amount(chosen.helps, chosen.compositions, chosen.first_steps))
@@ -75,7 +81,13 @@ def _parser() -> argparse.ArgumentParser:
     startup.add_argument("--helps", type=int, default=7)
     startup.add_argument("--compositions", type=int, default=7)
     startup.add_argument("--first-steps", type=int, default=5)
-    for theme in (loop, images, startup):
+    updates = themes.add_parser("optimizers", help="an update of each, against torch's")
+    updates.add_argument("--rounds", type=int, default=7)
+    updates.add_argument("--steps", type=int, default=5, help="a round, a whole cycle of Lookahead")
+    updates.add_argument("--model", default="wrn_28_10", help="whose parameters")
+    updates.add_argument("--device", default="cpu")
+    updates.add_argument("options", nargs="*", help="of configs/optimizer; none: all")
+    for theme in (loop, images, startup, updates):
         theme.add_argument("--write", action="store_true", help="to results/benchmarks")
     return parser
 

@@ -24,6 +24,8 @@ def test_survivors_are_left_and_the_others_disturbed():
     assert alpha.min() < -0.9 and alpha.max() > 0.9 and abs(alpha.mean()) < 0.07
     assert 0 <= beta.min() < 0.05 and 0.95 < beta.max() < 1 and abs(beta.mean() - 0.5) < 0.035
 
+    assert abs(torch.corrcoef(torch.stack([alpha, beta]))[0, 1]) < 0.12  # drawn apart; 4 sigma
+
 
 def test_a_batch_survives_or_not_as_one():
     gate = ShakeDrop(survival=0.5, level="batch").train()
@@ -51,6 +53,16 @@ def test_coupled_it_has_the_true_gradient():
         forward, backward = factors(gate)
     assert torch.equal(forward, free) and torch.equal(forward, backward)
     assert not torch.equal(backward, beta)
+
+
+def test_every_pixel_of_an_image_has_its_factor():
+    maps = torch.randn(3, 4, 2, 2, dtype=torch.float64)
+    torch.manual_seed(0)
+    scaled = ShakeDrop(survival=0.1, level="image").train()(maps) / maps
+    torch.testing.assert_close(
+        scaled, scaled[:, :1, :1, :1].expand_as(maps), rtol=1e-14, atol=1e-14
+    )
+    assert len(scaled[:, 0, 0, 0].unique()) == 3
 
 
 def test_survival_of_1_changes_nothing():

@@ -37,6 +37,22 @@ def test_linear_decay():
     assert linear_decay(0.5, 4) == [0.875, 0.75, 0.625, 0.5]
 
 
+def test_survival_falls_linearly_over_the_blocks():
+    blocks = [block for stage in network(0.5).stages for block in stage]
+    survivals = [block.gate.survival for block in blocks]
+    assert survivals == pytest.approx([1 - 0.5 * number / 9 for number in range(1, 10)])
+
+
+def test_evaluation_scales_the_branch_after_its_last_norm():
+    block = network(0.5).eval().stages[0][0]
+    torch.nn.init.normal_(block.bn2.bias)
+    torch.nn.init.normal_(block.bn2.running_mean)
+    x = torch.rand(2, 16, 4, 4)
+    residual = block.bn2(block.conv2(block.bn1(block.conv1(x)).relu()))
+    expected = (x + (1 - 0.5 / 9) * residual).relu()
+    torch.testing.assert_close(block(x), expected, rtol=1e-6, atol=1e-6)
+
+
 def test_a_dropped_block_is_its_shortcut():
     one = network(1e-9).train()
     block = one.stages[2][2]  # the last, whose survival is that

@@ -46,6 +46,19 @@ def test_eps_before_the_correction_and_decay_times_the_multiplier():
         assert close(problem.weights(), w.tolist())
 
 
+def test_the_papers_decay_is_torchs_over_the_first_rate():
+    """02-adamw: with a schedule's factor, weight_decay of torch.optim.AdamW is lam / alpha."""
+    left, right = Drifting(), Drifting()
+    ours = adam(left, decay="multiplier", weight_decay=0.02)
+    theirs = torch.optim.AdamW(right.groups, lr=0.1, eps=1e-2, weight_decay=0.02 / 0.1)
+    for eta in (1.0, 0.6, 0.2, 0.0):
+        ours.param_groups[0].update(lr=0.1 * eta, lr_factor=eta)
+        theirs.param_groups[0]["lr"] = 0.1 * eta
+        ours.step(left)
+        theirs.step(right)
+        assert close(left.weights(), right.weights())
+
+
 @pytest.mark.parametrize(
     ("epochs", "expected"), [(100, 1.2643e-4), (1500, 3.2644e-5), (1800, 2.9800e-5)]
 )

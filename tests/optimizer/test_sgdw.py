@@ -1,5 +1,9 @@
+from math import sqrt
+from pathlib import Path
+
 import pytest
 import torch
+import yaml
 from toy_problems import Drifting, close
 
 from basin.optimizer.sgd import SGD
@@ -59,6 +63,22 @@ def test_coupled_in_torchs_form_it_is_sgd(nesterov):
     theirs = SGD(right.groups, **fields, weight_decay=0.02, reset_on_drop=False)
     for a, b in zip(scheduled(left, ours), scheduled(right, theirs), strict=True):
         assert close(a, b)
+
+
+def test_decay_times_the_multiplier_is_decay_over_the_first_rate_times_lr():
+    left, right = Drifting(), Drifting()
+    multiplied = scheduled(left, sgdw(left, weight_decay=0.02))
+    by_rate = scheduled(right, sgdw(right, weight_decay=0.02 / 0.1, decay="lr"))
+    assert all(close(a, b) for a, b in zip(multiplied, by_rate, strict=True))
+
+
+def test_the_option_has_the_papers_decay():
+    """02-adamw: 0.025 normalised by the 391 updates of 1500 epochs; over the rate, 6.53e-4."""
+    root = Path(__file__).resolve().parents[2]
+    option = yaml.safe_load((root / "configs/optimizer/sgdw.yaml").read_text())
+    assert option["decay"] == "multiplier"
+    assert option["weight_decay"] == pytest.approx(0.025 / sqrt(391 * 1500), rel=5e-5)
+    assert option["weight_decay"] / option["lr"] == pytest.approx(6.53e-4, rel=5e-4)
 
 
 def test_forms_agree_while_the_rate_is_constant_and_not_after():

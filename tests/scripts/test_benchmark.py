@@ -92,3 +92,26 @@ def test_at_least(value, met):
 
 def test_slug():
     assert slug("NVIDIA H200") == "nvidia-h200"
+
+
+def test_updates_are_timed_beside_torchs():
+    from benchmarks import optimizers
+
+    amount = optimizers.Amount(rounds=2, steps=2, model="wrn_16_1")
+    options = ["adapnm", "koala_v", "lookahead", "replicated_sgd", "sam", "timm"]
+    result = optimizers.measure(amount, options, ["device=cpu"])
+    rows = {row.name: row for row in result.rows}
+    for option in options:
+        assert rows[f"{option}: update"].median > 0 and len(rows[f"{option}: update"].values) == 2
+    assert rows["adapnm: state"].median == 16  # four float32 numbers a parameter
+    assert rows["sam: state"].median == 4 and rows["koala_v: state"].median < 0.001
+    assert rows["adapnm: of foreach Adam"].at_most == 1.5
+    assert rows["lookahead: of its base"].at_most == 1.15
+    assert rows["sam: own work, of foreach SGD"].at_most == 2
+
+
+def test_an_unknown_optimizer_is_refused():
+    from benchmarks import optimizers
+
+    with pytest.raises(ValueError, match="adampp: no option of configs/optimizer"):
+        optimizers.measure(optimizers.Amount(1, 1, "wrn_16_1"), ["adampp"], [])

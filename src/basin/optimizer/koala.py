@@ -6,10 +6,12 @@ formulas are not at hand, by the authors' code.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch import distributed as dist
 
 from basin.core.parameters import taking_part
 from basin.core.protocols import Parameters
@@ -25,19 +27,19 @@ class Block:
     """The parameters of all groups that have a gradient; a block is one tensor."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, names: tuple[str, ...]) -> None:
-        columns: list[list[Any]] = [[] for _ in range(3 + len(names))]
-        for group in optimizer.param_groups:
-            weights, gradients, *states = taking_part(optimizer, group, *names)
-            rates = [group["weight_decay"]] * len(weights)
-            for column, values in zip(columns, (weights, gradients, rates, *states), strict=True):
-                column.extend(values)
-        self.weights, self.gradients, decays, *self.states = columns
-        precise = self.weights[0].new_tensor(decays, dtype=exact(self.weights[0]))
-        self.decays = precise  # (blocks,)
+        groups = optimizer.param_groups
+        parts = [taking_part(optimizer, group, *names) for group in groups]
+        columns = ([t for part in column for t in part] for column in zip(*parts, strict=True))
+        self.weights, self.gradients, *self.states = columns
+        nums = [len(part[0]) for part in parts]
+        self.lrs = _spread(groups, "lr", nums)  # (blocks,)
+        self.decays = _spread(groups, "weight_decay", nums)  # (blocks,)
         self.decayed = self.gradients  # g + wd w
-        if any(decays):
-            pulls = torch._foreach_mul(self.weights, decays)
-            self.decayed = list(torch._foreach_add(self.gradients, pulls))
+        if any(group["weight_decay"] for group in groups):
+            pairs = zip(groups, nums, strict=True)
+            decays = [group["weight_decay"] for group, num in pairs for _ in range(num)]
+            self.decayed = list(torch._foreach_mul(self.weights, decays))
+            torch._foreach_add_(self.decayed, self.gradients)
 
     def squares(self, tensors: list[Tensor]) -> Tensor:
         """Squared norm of each, (blocks,), in the filter's dtype."""
@@ -82,7 +84,7 @@ class Koala(torch.optim.Optimizer):
         """R after the losses (B,) of this minibatch: their mean square enters, not a variance."""
         r = self.filter["r"]
         if self._measures:
-            r.mul_(1 - SHARE).add_(SHARE * losses.to(r.dtype).square().mean())
+            r.mul_(1 - SHARE).add_(SHARE * _mean_square(losses.to(r.dtype)))
         return r
 
     def state_dict(self) -> dict[str, Any]:
@@ -95,6 +97,23 @@ class Koala(torch.optim.Optimizer):
         super().load_state_dict({k: v for k, v in state_dict.items() if k != "filter"})
         for name, value in self.filter.items():
             value.copy_(filtered[name])
+
+
+def _mean_square(losses: Tensor) -> Tensor:
+    """Over the losses of all ranks, so that their filters, and with them their weights, agree."""
+    squares = losses.square()
+    if not (dist.is_available() and dist.is_initialized()):
+        return squares.mean()
+    sums = torch.stack([squares.sum(), torch.ones_like(squares).sum()])
+    dist.all_reduce(sums)
+    return sums[0] / sums[1]
+
+
+def _spread(groups: list[dict[str, Any]], field: str, nums: Sequence[int]) -> Tensor:
+    """The groups' values, each `num` times; filled on the device: a copy would wait for it."""
+    first = groups[0]["params"][0]
+    pieces = zip(groups, nums, strict=True)
+    return torch.cat([first.new_full((n,), g[field], dtype=exact(first)) for g, n in pieces])
 
 
 def exact(tensor: Tensor) -> torch.dtype:

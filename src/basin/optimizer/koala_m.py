@@ -73,13 +73,13 @@ class KoalaM(Koala):
         P.copy_(self._F @ P @ self._F.T + torch.diag(torch.stack([qw, qv])))
 
     def _update(self, loss: Tensor, losses: Tensor) -> None:
-        P, r, lr = self.filter["P"], self._measure(losses), self.param_groups[0]["lr"]
+        P, r = self.filter["P"], self._measure(losses)
         block = Block(self, ("velocity", "mean"))
         velocities, means = block.states
         squares = block.squares(block.decayed)
         s = squares * P[0, 0] + r
         moves = block.squares(block.gradients) >= SMALLEST**2
-        scale = torch.where(moves, -lr * block.risks(loss) / s, 0)
+        scale = torch.where(moves, -block.lrs * block.risks(loss) / s, 0)
         block.add_(block.weights, scale * P[0, 0], block.decayed)
         block.add_(velocities, scale * P[1, 0], block.decayed)
         share = torch.where(moves, SHARE, 0.0)

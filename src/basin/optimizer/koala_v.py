@@ -48,9 +48,9 @@ class KoalaV(Koala):
 
     def _update(self, loss: Tensor, losses: Tensor) -> None:
         sigma = self.filter["sigma"].add_(self._q)
-        r, block, lr = self._measure(losses), Block(self, ()), self.param_groups[0]["lr"]
+        r, block = self._measure(losses), Block(self, ())
         gain, share = gains(block.squares(block.decayed), sigma, r)
         moves = block.squares(block.gradients) >= SMALLEST**2
-        factors = torch.where(moves, -lr * block.risks(loss) * gain, 0)
+        factors = torch.where(moves, -block.lrs * block.risks(loss) * gain, 0)
         block.add_(block.weights, factors, block.gradients)
         sigma.sub_(sigma.square() * torch.where(moves, share, 0).max())
