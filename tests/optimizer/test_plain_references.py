@@ -4,11 +4,10 @@ from math import sqrt
 
 import pytest
 import torch
+from random_problem import Random
 
 from basin.core.clock import Clock
 from basin.optimizer.adam import Adam
-from basin.optimizer.koala_m import KoalaM
-from basin.optimizer.koala_v import KoalaV
 from basin.optimizer.lamb import Lamb
 from basin.optimizer.lars import Lars
 from basin.optimizer.nadam import NAdam
@@ -21,36 +20,11 @@ LR = 0.05
 MOMENTUM = 0.8
 
 
-class Random:
-    """Least squares through tanh; two groups, one without decay, one parameter without gradient."""
-
-    def __init__(self):
-        generator = torch.Generator().manual_seed(3)
-        sizes = ((6, 5), (6,), (3, 6), (4,))
-        values = [torch.randn(s, generator=generator, dtype=torch.float64) for s in sizes]
-        self.inputs, self.targets = (
-            torch.randn(9, n, generator=generator, dtype=torch.float64) for n in (5, 3)
-        )
-        self.parameters = [torch.nn.Parameter(v) for v in values]
-        first, bias, second, idle = self.parameters
-        self.groups = [{"params": [first, second, idle]}, {"params": [bias], "weight_decay": 0.0}]
-        self.losses = torch.empty(0)
-
-    def __call__(self, **switches):
-        first, bias, second, _ = self.parameters
-        hidden = torch.tanh(self.inputs @ first.T + bias)
-        losses = (hidden @ second.T - self.targets).square().mean(1)
-        for p in self.parameters:
-            p.grad = None
-        losses.mean().backward()
-        self.losses = losses.detach()
-        return losses.mean().detach()
-
-    def moving(self):
-        """(weight, gradient, its decay) of what has a gradient."""
-        first, bias, second, _ = self.parameters
-        decays = ((first, DECAY), (second, DECAY), (bias, 0.0))
-        return [(p.data, p.grad.clone(), decay) for p, decay in decays]
+def moving(problem):
+    """(weight, gradient, its decay) of what has a gradient."""
+    first, bias, second, _ = problem.parameters
+    decays = ((first, DECAY), (second, DECAY), (bias, 0.0))
+    return [(p.data, p.grad.clone(), decay) for p, decay in decays]
 
 
 def compare(make, reference):
@@ -62,7 +36,7 @@ def compare(make, reference):
             group.update(lr=LR * eta, lr_factor=eta)
         optimizer.step(ours)
         plain()
-        reference(plain.moving(), states, LR * eta, eta, t)
+        reference(moving(plain), states, LR * eta, eta, t)
         for a, b in zip(ours.parameters, plain.parameters, strict=True):
             torch.testing.assert_close(a.data, b.data, rtol=1e-11, atol=1e-13)
 
@@ -176,59 +150,3 @@ def test_lamb(clip, max_grad_norm):
     fields = {"lr": LR, "betas": BETAS, "eps": EPS, "weight_decay": DECAY, "clip": clip}
     fields |= {"max_grad_norm": max_grad_norm, "adaptive": True, "adapt_spared": False}
     compare(lambda groups: Lamb(groups, **fields), plain)
-
-
-def test_koala_v_with_a_rate_for_each_group():
-    ours, plain = Random(), Random()
-    ours.groups[1]["lr"] = 0.3
-    optimizer = KoalaV(ours.groups, lr=0.6, weight_decay=DECAY, sigma=0.2, q=0.5, r=None)
-    sigma, r = 0.2, 1.0
-    for _ in range(6):
-        optimizer.step(ours)
-        loss = plain()
-        sigma, r = sigma + 0.5, 0.9 * r + 0.1 * plain.losses.square().mean()
-        shares = []
-        for w, g, rate in plain.moving():
-            n = (g + rate * w).square().sum()
-            s, risk = sigma * n + r, loss + 0.5 * rate * w.square().sum()
-            w -= (0.6 if rate else 0.3) * risk * sigma / s * g
-            shares.append(n / s)
-        sigma = sigma - sigma**2 * max(shares)
-        for a, b in zip(ours.parameters, plain.parameters, strict=True):
-            torch.testing.assert_close(a.data, b.data, rtol=1e-11, atol=1e-13)
-
-
-def test_koala_m_with_a_rate_for_each_group():
-    ours, plain = Random(), Random()
-    ours.groups[1]["lr"] = 0.3
-    fields = {"sw": 0.2, "sv": 0.1, "kappa": 0.7, "qw": 0.02, "qv": 0.03, "adaptive_q": True}
-    optimizer = KoalaM(ours.groups, lr=0.6, weight_decay=DECAY, r=None, **fields)
-    P = torch.tensor([[0.2, 0.0], [0.0, 0.1]], dtype=torch.float64)
-    F, qw, r = torch.tensor([[1, 1], [0, 0.7]], dtype=torch.float64), 0.02, 1.0
-    velocities, means = ([torch.zeros_like(p) for p in plain.parameters] for _ in range(2))
-    count = sum(p.numel() for p in plain.parameters)
-    for _ in range(6):
-        optimizer.step(ours)
-        apart = [m - p.data for m, p in zip(means, plain.parameters, strict=True)]
-        qw = 0.9 * qw + 0.1 * torch.cat([d.flatten() for d in apart]).norm() / count
-        for p, v in zip(plain.parameters, velocities, strict=True):
-            p.data += v
-            v *= 0.7
-        P = F @ P @ F.T + torch.tensor([[qw, 0], [0, 0.03]], dtype=torch.float64)
-        loss = plain()
-        r = 0.9 * r + 0.1 * plain.losses.square().mean()
-        shares = []
-        for i, (p, v, mean) in enumerate(zip(plain.parameters, velocities, means, strict=True)):
-            if p.grad is None:
-                continue
-            w, rate, lr = p.data, *((0.0, 0.3) if i == 1 else (DECAY, 0.6))
-            g = p.grad + rate * w
-            n, risk = g.square().sum(), loss + 0.5 * rate * w.square().sum()
-            s = n * P[0, 0] + r
-            w -= lr * risk * P[0, 0] / s * g
-            v -= lr * risk * P[1, 0] / s * g
-            mean += 0.1 * (w - mean)
-            shares.append(n / s)
-        P = P - max(shares) * torch.outer(P[:, 0], P[:, 0])
-        for a, b in zip(ours.parameters, plain.parameters, strict=True):
-            torch.testing.assert_close(a.data, b.data, rtol=1e-11, atol=1e-13)

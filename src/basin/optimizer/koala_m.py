@@ -82,7 +82,7 @@ class KoalaM(Koala):
         scale = torch.where(moves, -block.lrs * block.risks(loss) / s, 0)
         block.add_(block.weights, scale * P[0, 0], block.decayed)
         block.add_(velocities, scale * P[1, 0], block.decayed)
-        share = torch.where(moves, SHARE, 0.0)
+        share = moves.to(s.dtype) * SHARE  # where(moves, SHARE, 0.0) would be float32
         block.add_(means, share, list(torch._foreach_sub(block.weights, means)))
         worst = torch.where(moves, squares / s, 0).max()
         P.sub_(worst * P[:, :1] @ P[:, :1].T)
