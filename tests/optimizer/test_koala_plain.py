@@ -1,7 +1,9 @@
 """KOALA against its formulas, a tensor at a time, on a random problem with two groups."""
 
+import pytest
 import torch
 from random_problem import Random
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from basin.optimizer.koala_m import KoalaM
 from basin.optimizer.koala_v import KoalaV
@@ -65,3 +67,25 @@ def test_koala_m_with_a_rate_for_each_group():
         P = P - max(shares) * torch.outer(P[:, 0], P[:, 0])
         for a, b in zip(ours.parameters, plain.parameters, strict=True):
             torch.testing.assert_close(a.data, b.data, rtol=1e-11, atol=1e-13)
+
+
+class NoCopies(TorchDispatchMode):
+    """Refuses tensors made of Python lists: a GPU would wait for the copy."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        assert function.name() != "aten::lift_fresh", "copies from the host"
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", [KoalaV, KoalaM])
+def test_an_update_copies_nothing_from_the_host(kind):
+    fields = {"lr": 1.0, "weight_decay": DECAY, "r": None}
+    if kind is KoalaV:
+        fields |= {"sigma": 0.1, "q": 1.0}
+    else:
+        fields |= {"sw": 0.1, "sv": 0.1, "kappa": 0.9, "qw": 0.01, "qv": 0.01, "adaptive_q": True}
+    problem = Random()
+    optimizer = kind(problem.groups, **fields)
+    for _ in range(2):
+        with NoCopies():
+            optimizer.step(problem)
