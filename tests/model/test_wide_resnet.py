@@ -132,5 +132,6 @@ def test_padded_shortcuts_pool_and_add_zero_channels():
     padded = second.projection(x)
     assert torch.equal(padded[:, :32], F.avg_pool2d(x, 2)) and not padded[:, 32:].any()
     assert padded.shape == (2, 64, 4, 4)
+    assert model(torch.randn(2, 3, 9, 7)).shape == (2, 10)  # odd sizes round up, as strides do
     assert first.projects_activated and not second.projects_activated
     assert not list(first.projection.parameters())

@@ -27,7 +27,7 @@ class Padded(nn.Module):
         self._missing, self._stride = channels - in_channels, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        pooled = F.avg_pool2d(x, self._stride) if self._stride > 1 else x
+        pooled = F.avg_pool2d(x, self._stride, ceil_mode=True) if self._stride > 1 else x
         return F.pad(pooled, (0, 0, 0, 0, 0, self._missing))
 
 
