@@ -1,6 +1,7 @@
 import pytest
 import torch
 from commands import run
+from options import built
 
 from basin.dataset.fake import Fake
 
@@ -28,6 +29,15 @@ def test_images_are_a_function_of_their_own_seed():
     assert torch.equal(first.train.images, again.train.images)
     assert not torch.equal(first.train.images, other.train.images)
     assert not torch.equal(first.train.images[:7], first.test.images)
+
+
+def test_the_option_loads():
+    made = built(
+        "fake", "train=20", "test=8", "num_classes=4", "shape=[1,6,5]", "mean=[0.5]", "std=[0.25]"
+    )
+    data = made.load()
+    assert data.train.images.shape == (20, 1, 6, 5) and data.train.images.dtype == torch.uint8
+    assert data.train.labels.bincount().tolist() == [5] * 4 and len(data.test) == 8
 
 
 def test_a_class_is_bright_where_its_pattern_is():

@@ -6,6 +6,7 @@ import struct
 
 import numpy as np
 import pytest
+from options import built
 
 from basin.dataset.facts import Facts
 from basin.dataset.fashion_mnist import FashionMnist, idx
@@ -53,6 +54,16 @@ def test_it_reads_the_authors_files(files, tmp_path):
     expected = files["t10k-images-idx3-ubyte.gz"]
     assert np.array_equal(data.test.images[:, 0].numpy(), expected)
     assert data.test.labels.tolist() == [0, 1, 2, 3, 4] and data.classes[9] == "Ankle boot"
+
+
+def test_the_option_loads(files, tmp_path, monkeypatch):
+    write(files, tmp_path / "fashion-mnist")
+    small = dataset(files, tmp_path)
+    monkeypatch.setattr(FashionMnist, "facts", small.facts)
+    monkeypatch.setattr(FashionMnist, "published", small.published)
+    data = built("fashion_mnist", f"root={tmp_path}", "limit_train=6").load()
+    assert [len(data.train), len(data.test)] == [6, 5] and data.validation is None
+    assert data.shape == (1, 28, 28) and len(data.mean) == len(data.std) == 1
 
 
 def test_missing_files_come_from_the_mirror(files, tmp_path):

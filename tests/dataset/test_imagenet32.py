@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from options import built
 
 from basin.dataset.facts import Facts
 from basin.dataset.imagenet32 import ImageNet32
@@ -27,12 +28,21 @@ def batches():
     return result
 
 
+def test_the_option_loads(batches, tmp_path, monkeypatch):
+    write(batches, tmp_path, "pickle")
+    monkeypatch.setattr(ImageNet32, "facts", Small.facts)
+    monkeypatch.setattr(ImageNet32, "train_files", Small.train_files)
+    data = built("imagenet32", f"root={tmp_path}", "validation=2").load()
+    assert [len(p) for p in (data.train, data.validation, data.test)] == [7, 2, 4]
+    assert data.shape == (3, 32, 32) and data.std == (1.0, 1.0, 1.0)
+
+
 def write(batches, root, form):
     folder = root / "imagenet32"
     folder.mkdir(exist_ok=True)
     for name, content in batches.items():
         if form == "pickle":
-            (folder / name).write_bytes(pickle.dumps({**content, "mean": np.zeros(3072)}))
+            (folder / name).write_bytes(pickle.dumps({**content, "mean": np.zeros(3072)}, 3))
         else:
             np.savez(folder / f"{name}.npz", **content, mean=np.zeros(3072))
 
@@ -50,6 +60,10 @@ def test_it_reads_both_forms(form, batches, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"labels": [1.5, 1, 1, 1, 1]}, "has no whole numbers under 'labels'"),
+        ({"labels": [[1], [1, 2], [1]]}, "has no whole numbers under 'labels'"),
+        ({"data": np.zeros((0, 3072), np.uint8), "labels": []}, "has no table of uint8 pixels"),
+        ({"data": np.array(1, np.uint8)}, r"'data' is \(\) and"),
         ({"labels": [0, 1, 2, 3, 4]}, "has labels outside 1..6"),
         ({"labels": [1, 2, 3]}, r"'labels' \(3,\); expected"),
         ({"data": np.zeros((5, 3072))}, "has no table of uint8 pixels"),

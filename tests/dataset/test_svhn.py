@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+from options import built
 from scipy.io import savemat
 
 from basin.dataset.published_files import PublishedFiles
@@ -51,6 +52,32 @@ def test_it_reads_the_authors_files(extra, num, arrays, tmp_path):
     expected = np.concatenate([p.transpose(3, 2, 0, 1) for p in pixels])  # (N, C, H, W)
     assert np.array_equal(data.train.images.numpy(), expected)
     assert data.train.labels[:12].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2]
+
+
+def test_the_option_loads(arrays, tmp_path, monkeypatch):
+    monkeypatch.setattr(Svhn, "sizes", SIZES)
+    monkeypatch.setattr(Svhn, "published", dataset(arrays, tmp_path).published)
+    data = built("svhn", f"root={tmp_path}", "validation=3").load()
+    assert [len(p) for p in (data.train, data.validation, data.test)] == [16, 3, 5]
+    assert data.classes == tuple("0123456789") and data.shape == (3, 32, 32)
+
+
+def test_a_file_that_cannot_be_read_is_named(arrays, tmp_path, monkeypatch):
+    chosen = dataset(arrays, tmp_path)
+
+    def refuse(path, expected):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("basin.dataset.published_files.check_md5", refuse)
+    with pytest.raises(ValueError, match="cannot read .*train_32x32.mat: Permission denied"):
+        chosen.load()
+
+
+def test_a_damaged_file_is_refused(arrays, tmp_path):
+    chosen = dataset(arrays, tmp_path)
+    (tmp_path / "svhn" / "test_32x32.mat").write_bytes(b"no")
+    with pytest.raises(ValueError, match="test_32x32.mat .* is damaged or another file: its MD5"):
+        chosen.load()
 
 
 def test_the_extra_images_are_not_asked_for_in_vain(arrays, tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from options import built
 from PIL import Image
 
 from basin.dataset.facts import Facts
@@ -45,6 +46,29 @@ def test_it_reads_the_authors_folder(folder):
     levels = data.train.images.float().mean((1, 2, 3)).round().tolist()
     assert levels == [0, 5, 10, 15, 20, 25]
     assert data.test.images.shape == (3, 3, 64, 64)
+
+
+def test_the_option_loads(folder, monkeypatch):
+    monkeypatch.setattr(TinyImageNet, "facts", Small.facts)
+    data = built("tiny_imagenet", f"root={folder.parent}", "validation=3").load()
+    assert [len(p) for p in (data.train, data.validation, data.test)] == [3, 3, 3]
+    assert data.validation.labels.tolist() == [0, 1, 2] and data.shape == (3, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("wnids.txt", b"n02124075\n" * 3, "wnids.txt names a class twice"),
+        ("wnids.txt", b"n02124075\n", "wnids.txt names 1 classes, expected 3"),
+        ("wnids.txt", b"\xff\xfe", "wnids.txt is no text"),
+        ("val/val_annotations.txt", b"val_0.JPEG n02124075\n", "'val_0.JPEG n02124075' is not in"),
+        ("val/val_annotations.txt", b"\n", "there are 0 test images, expected 3"),
+    ],
+)
+def test_what_its_lists_hold_is_checked(name, content, message, folder):
+    (folder / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load(folder)
 
 
 def test_a_damaged_image_is_named(folder):

@@ -60,11 +60,12 @@ class ImageNet32(ResidentSet):
     def _batch(self, folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Pixels (N, C H W) uint8 and labels (N,), 1 to 1000."""
         path, content = _read(folder, name)
-        pixels, numbers = content.get("data"), np.asarray(content.get("labels"))
+        pixels = content.get("data")
         size = int(np.prod(self.facts.shape))
-        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
+        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or not pixels.size:
             raise ValueError(f"{path} has no table of uint8 pixels under 'data'")
-        if pixels.shape != (len(pixels), size) or numbers.shape != (len(pixels),):
+        numbers = _whole_numbers(path, content.get("labels"))
+        if pixels.shape != (numbers.size, size) or numbers.ndim != 1:
             raise ValueError(
                 f"{path}: 'data' is {pixels.shape} and 'labels' {numbers.shape}; expected"
                 f" (N, {size}) and (N,)"
@@ -73,6 +74,16 @@ class ImageNet32(ResidentSet):
         if low < 1 or high > self.facts.num_classes:
             raise ValueError(f"{path} has labels outside 1..{self.facts.num_classes}")
         return pixels, numbers.astype(np.int64)
+
+
+def _whole_numbers(path: Path, labels: object) -> np.ndarray:
+    try:
+        numbers = np.asarray(labels)
+    except ValueError:  # lists of different lengths
+        numbers = np.empty(0)
+    if numbers.dtype.kind not in "iu":
+        raise ValueError(f"{path} has no whole numbers under 'labels'")
+    return numbers
 
 
 def _read(folder: Path, name: str) -> tuple[Path, dict[str, Any]]:

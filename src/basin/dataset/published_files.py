@@ -8,7 +8,7 @@ from pathlib import Path
 
 from basin.dataset.archive import data_root, exclusive
 from basin.dataset.download import download
-from basin.dataset.integrity import read_checked
+from basin.dataset.integrity import check_md5, read_checked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,15 @@ class PublishedFiles:
     def read(self, name: str, *, root: str | None, mirror: str | None) -> bytes:
         """The bytes of a file, once their sum is right; fetched where it is not there."""
         return read_checked(self.locate(name, root=root, mirror=mirror), self.files[name])
+
+    def check(self, name: str, *, root: str | None, mirror: str | None) -> Path:
+        """Where a file lies whose sum is right, for readers that need not hold its bytes."""
+        path = self.locate(name, root=root, mirror=mirror)
+        try:
+            check_md5(path, self.files[name])
+        except OSError as error:
+            raise ValueError(f"cannot read {path}: {error.strerror}") from None
+        return path
 
     def locate(self, name: str, *, root: str | None, mirror: str | None) -> Path:
         """Where a file lies, whose sum is still to be checked; fetched where it is not there."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -64,9 +63,9 @@ class Svhn(PublishedSet):
         """X (32, 32, 3, N) and y (N, 1), 1 to 10, where 10 is the digit 0, into their places."""
         from scipy.io import loadmat  # half a second to import, so only where it is used
 
-        content = self.published.read(name, root=self.root, mirror=self.mirror)
+        path = self.published.check(name, root=self.root, mirror=self.mirror)
         try:
-            arrays = loadmat(io.BytesIO(content))
+            arrays = loadmat(path, appendmat=False)
             pixels, numbers = arrays["X"], arrays["y"].reshape(-1)
         except Exception as error:  # scipy raises nearly anything for a damaged file
             raise ValueError(f"{name} is no MATLAB file with X and y: {error}") from None

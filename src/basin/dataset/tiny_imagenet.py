@@ -37,8 +37,13 @@ class TinyImageNet(ResidentSet):
         folder = data_root(self.root) / FOLDER
         words = _lines(folder, "wnids.txt")
         if len(words) != self.facts.num_classes:
-            raise ValueError(f"{folder / 'wnids.txt'} names {len(words)} classes")
+            raise ValueError(
+                f"{folder / 'wnids.txt'} names {len(words)} classes, expected"
+                f" {self.facts.num_classes}"
+            )
         number = {wnid: k for k, wnid in enumerate(words)}
+        if len(number) != len(words):
+            raise ValueError(f"{folder / 'wnids.txt'} names a class twice")
         train = [
             (path, k)
             for wnid, k in number.items()
@@ -46,9 +51,11 @@ class TinyImageNet(ResidentSet):
         ]
         test = []
         for line in _lines(folder, "val/val_annotations.txt"):
-            name, wnid, *_ = line.split("\t")
+            name, _, rest = line.partition("\t")  # rest: the class, then its box
+            wnid = rest.partition("\t")[0]
             if wnid not in number:
-                raise ValueError(f"{folder}/val/val_annotations.txt: {wnid} is not in wnids.txt")
+                given = wnid or repr(line)
+                raise ValueError(f"{folder}/val/val_annotations.txt: {given} is not in wnids.txt")
             test.append((folder / "val" / "images" / name, number[wnid]))
         return self._decoded(train), self._decoded(test), tuple(words)
 
@@ -67,7 +74,9 @@ class TinyImageNet(ResidentSet):
 
 def _lines(folder: Path, name: str) -> list[str]:
     try:
-        return (folder / name).read_text().splitlines()
+        return [line for line in (folder / name).read_text().splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{folder / name} is no text: {error}") from None
     except OSError as error:
         raise ValueError(
             f"cannot read {folder / name}: {error.strerror}. Fetch {SITE} (MD5 {MD5}), unpack it,"
