@@ -11,6 +11,7 @@ SETTINGS = {
     "conv_init": "default",
     "bn_weight_init": "ones",
     "linear_init": "default",
+    "zero_last_bn": False,
 }
 
 
@@ -35,3 +36,14 @@ def test_bottleneck_strides_in_its_3x3():
 def test_impossible_depth_is_refused():
     with pytest.raises(ValueError, match="depth=20 is not one of 18, 34, 50"):
         ResNet(**SETTINGS, depth=20)
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_blocks_begin_as_their_shortcut_where_the_last_bn_is_zero(depth):
+    model = ResNet(**SETTINGS | {"zero_last_bn": True}, depth=depth)
+    block = model.stages[0][1].eval()
+    x = torch.rand(2, block.last_norm.num_features, 4, 4)
+    assert torch.equal(block(x), x)
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    zeros = [norm for norm in norms if norm.weight.sum() == 0]
+    assert len(zeros) == sum(len(stage) for stage in model.stages)

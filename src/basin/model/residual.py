@@ -40,6 +40,11 @@ class BasicBlock(nn.Module):
         self.conv2, self.bn2 = conv3x3(width, width, 1), nn.BatchNorm2d(width)
         self.shortcut, self.gate = shortcut, gate or nn.Identity()
 
+    @property
+    def last_norm(self) -> nn.BatchNorm2d:
+        """The BN at the end of the branch."""
+        return self.bn2
+
     def forward(self, x: Tensor) -> Tensor:
         residual = F.relu(self.bn1(self.conv1(x)), inplace=True)
         residual = self.gate(self.bn2(self.conv2(residual)))
@@ -60,6 +65,11 @@ class Bottleneck(nn.Module):
         self.conv3 = nn.Conv2d(width, channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(channels)
         self.shortcut = shortcut
+
+    @property
+    def last_norm(self) -> nn.BatchNorm2d:
+        """The BN at the end of the branch."""
+        return self.bn3
 
     def forward(self, x: Tensor) -> Tensor:
         residual = F.relu(self.bn1(self.conv1(x)), inplace=True)

@@ -27,6 +27,8 @@ class ResNet(nn.Module):
     """Residual network of a depth in table 1.
 
     conv_init, bn_weight_init, linear_init: basin.model.initialisation.
+    zero_last_bn: the scale of every block's last BN begins at 0, so that a block begins as its
+    shortcut (Goyal et al. 2017, arXiv:1706.02677, section 5.1).
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class ResNet(nn.Module):
         conv_init: str,
         bn_weight_init: str,
         linear_init: str,
+        zero_last_bn: bool,
     ) -> None:
         super().__init__()
         if depth not in BLOCKS:
@@ -62,6 +65,9 @@ class ResNet(nn.Module):
         initialise_(
             self, conv_init=conv_init, bn_weight_init=bn_weight_init, linear_init=linear_init
         )
+        for module in self.modules():
+            if zero_last_bn and isinstance(module, (BasicBlock, Bottleneck)):
+                nn.init.zeros_(module.last_norm.weight)
 
     def forward(self, images: Tensor) -> Tensor:
         maps = self.stages(F.relu(self.bn(self.stem(images)), inplace=True))  # (B, C, H/8, W/8)
