@@ -5,6 +5,7 @@ import signal
 import pytest
 import torch
 from commands import MINI, Command, bitwise, final_weights, run
+from test_optimizer_contract import OPTIONS, make
 from toy import build, sgd
 
 pytestmark = [
@@ -49,3 +50,19 @@ def test_no_update_waits_for_the_device():
         state.counters.step += 1
         around.end(state)
     torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_no_optimizer_waits_for_the_device(option):
+    from basin.training.precision import Precision
+
+    cuda = torch.device("cuda", 0)
+    parts = make(option, precision=Precision("fp32", cuda), device=cuda)
+    try:
+        for step in range(6):
+            if step == 3:
+                torch.cuda.set_sync_debug_mode("error")
+            parts.closure.resample()
+            parts.state.optimizer.step(parts.closure)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
