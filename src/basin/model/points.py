@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -77,7 +76,7 @@ class Skeleton(nn.Module):
 
 
 def tree(tensors: Mapping[str, Tensor], trainable: Collection[str]) -> nn.Module:
-    """Modules that hold copies of named tensors: parameters those that train, buffers the others."""
+    """Modules that hold copies of named tensors: those that train as parameters, else buffers."""
     root = nn.Module()
     for name, tensor in tensors.items():
         *path, last = name.split(".")

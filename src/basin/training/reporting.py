@@ -40,7 +40,7 @@ class Evaluator:
         return "validation" if "validation" in self.parts else "test"
 
     def solutions(self, state: TrainState, batches: Batches) -> Iterator[tuple[str, nn.Module]]:
-        """The live iterate first, then the model's and the optimizer's own, then each averager's."""
+        """The live iterate, the model's and the optimizer's own, and then each averager's."""
         yield "last", state.model
         for level in (state.model, *levels(state.optimizer)):
             if isinstance(level, Predicting):
