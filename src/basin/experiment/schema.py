@@ -21,6 +21,7 @@ MACHINE_ONLY = (
     "runtime.evaluation_batch",
     "runtime.checkpoint_every",
     "metrics",
+    "model.runs",
     "dataset.root",
     "dataset.mirror",
     "dataset.workers",
