@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from basin.core.images import Normalise
 from basin.core.order import Order
-from basin.core.protocols import Counters, Stage, TrainState
+from basin.core.protocols import Counters, Solutions, Stage, TrainState
 from basin.core.random import derive, seed_generators
 from basin.experiment import build
 from basin.experiment.check import Plan
@@ -68,6 +69,19 @@ class Assembly:
             )
         )
 
+    def transferred(self, settings: Settings, model: nn.Module, solutions: Solutions) -> nn.Module:
+        """The model that a stage begins with, of the one that the stage before it leaves."""
+        transfer = build.transfer(
+            settings,
+            model=model,
+            solutions=solutions,
+            clock=self._plan.clock,
+            results=self._settings["results"],
+            num_classes=len(self.dataset.classes),
+            in_channels=self.dataset.shape[0],
+        )
+        return model if transfer is None else self.place(transfer(model))
+
     def place(self, model: nn.Module) -> nn.Module:
         """A model on the run's device, in its dtype and memory format."""
         model = model.to(device=self._device, dtype=self._precision.parameters)
@@ -83,10 +97,20 @@ class Assembly:
             parts, self._prepare, self._precision, batch_size, self.dataset.score or score
         )
 
-    def parts(self, settings: Settings, index: int, stage: Stage, model: nn.Module) -> Parts:
-        """Everything of one stage that has a state; `settings` are the stage's."""
+    def parts(
+        self,
+        settings: Settings,
+        index: int,
+        stage: Stage,
+        model: nn.Module,
+        folder: Path | None = None,
+    ) -> Parts:
+        """Everything of one stage that has a state; `settings` are the stage's.
+
+        folder: where averagers may keep files; None where there is no run folder.
+        """
         numbers = {name: derive(seed, name, index) for name, seed in seeds(settings).items()}
-        optimizer, averagers, schedules = build.method(settings, model, self._plan.clock)
+        optimizer, averagers, schedules = build.method(settings, model, self._plan.clock, folder)
         data = Input(
             self.dataset.train,
             Order(
