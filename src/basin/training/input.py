@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from basin.core.clock import Clock
 from basin.core.order import Order
 from basin.core.protocols import Augmentation, Counters, Examples, Request
 from basin.core.random import CounterDraws, derive, permutation
@@ -69,6 +70,7 @@ class Input:
         self.order, self.batch_size, self.prepare = order, batch_size, prepare
         self.examples, self._augmentations = examples, augmentations
         self._seed, self._counters = seed, counters
+        self._clock = Clock(order.drawn, batch_size)
         self._ranks = Ranks()
         self._stream: Iterator[tuple[Tensor, Tensor]] = iter(())  # of plain draws of order 0
         self._streamed = -1  # cursor of data order 0 after the latest of them
@@ -76,7 +78,7 @@ class Input:
     @property
     def t(self) -> float:
         """Epochs drawn from data order 0."""
-        return self.order.cursors[0] / self.order.drawn
+        return self._clock.t(self.order.cursors[0])
 
     def draw(
         self, size: int | None, keep: int, stream: int, current: Minibatch | None
