@@ -13,7 +13,7 @@ from basin.core.batchnorm import reestimate_
 from basin.core.parameters import Predicting
 from basin.core.protocols import Batches
 from basin.core.sampled import Sampled
-from basin.core.solutions import load_, solution_file
+from basin.core.solutions import load_, read_weights, solution_file
 from basin.model.points import Skeleton, tree
 from basin.model.polynomials import SHAPES
 
@@ -56,7 +56,8 @@ class Curve(Sampled, Predicting):
         ends = [base(num_classes=num_classes, in_channels=in_channels) for _ in range(2)]
         for network, place, name in zip(ends, (start, end), ("start", "end"), strict=True):
             if place is not None:
-                load_(network, _file(name, place, runs))
+                file = _file(name, place, runs)
+                load_(network, read_weights(file), source=f"{name}={file}")
         self._shape = SHAPES[shape]
         self._weight_decay, self._report = weight_decay, [float(t) for t in report]
         first, last = (Skeleton.tensors(network) for network in ends)
