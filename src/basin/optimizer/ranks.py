@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch import distributed as dist
@@ -21,6 +23,17 @@ def mean_over_ranks(values: Tensor) -> Tensor:
     sums = torch.stack([values.sum(), torch.ones_like(values).sum()])
     dist.all_reduce(sums)
     return sums[0] / sums[1]
+
+
+@torch.no_grad()
+def mean_over_ranks_(tensors: Sequence[Tensor], size: int) -> None:
+    """Means over ranks in place, each rank's weighted by its `size` examples."""
+    if several():
+        total = tensors[0].new_full((), size)
+        dist.all_reduce(total)
+        torch._foreach_mul_(list(tensors), size / total)
+        for tensor in tensors:
+            dist.all_reduce(tensor)
 
 
 def common_noise(seed: int, *keys: int, device: torch.device) -> torch.Generator | None:

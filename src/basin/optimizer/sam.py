@@ -12,7 +12,7 @@ from torch import Tensor
 from basin.core.parameters import gradients, group_parameters, norm
 from basin.core.protocols import Closure, Optimizer
 from basin.optimizer.ranges import at_least_0
-from basin.optimizer.ranks import mean_over_ranks
+from basin.optimizer.ranks import mean_over_ranks, mean_over_ranks_
 from basin.optimizer.wrapper import Derived, Wrapper
 
 Direction = Callable[[list[Tensor], list[Tensor]], list[Tensor]]
@@ -80,11 +80,12 @@ class SAM(Wrapper):
         start = list(torch._foreach_clone(weights))
         total: dict[Tensor, Tensor] = {}
         losses: list[Tensor] = []
+        sync = switches.get("sync", True)
         for chunk in closure.chunks(self._m) if self._m else [closure]:
             share = chunk.size / closure.size
             try:
                 losses.append(self._climb(chunk, start, switches))
-                chunk(**{**switches, "track_stats": False})
+                chunk(**{**switches, "track_stats": False, "sync": sync and share == 1})
                 self._add_decay()
             finally:
                 torch._foreach_copy_(weights, start)
@@ -92,8 +93,10 @@ class SAM(Wrapper):
                 self._accumulate(total, share)
         for p, gradient in total.items():
             p.grad = gradient
+        if total and sync:
+            mean_over_ranks_(list(total.values()), closure.size)
         at_w = losses[0] if len(losses) == 1 else torch.cat(losses)
-        return mean_over_ranks(at_w) if switches.get("sync", True) else at_w.mean(), at_w
+        return mean_over_ranks(at_w) if sync else at_w.mean(), at_w
 
     def _climb(self, closure: Closure, start: list[Tensor], switches: dict[str, bool]) -> Tensor:
         """Move the weights to w + e; losses (b,) at w."""
