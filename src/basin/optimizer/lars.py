@@ -50,7 +50,6 @@ class Lars(torch.optim.Optimizer):
         self._nesterov, self._coefficient, self._eps = nesterov, coefficient, eps
         self._clip, self._adapt_spared = clip, adapt_spared
         for group in self.param_groups:
-            group["step"] = 0
             for p in group["params"]:
                 self.state[p] = {"momentum_buffer": torch.zeros_like(p)}
 
@@ -60,7 +59,6 @@ class Lars(torch.optim.Optimizer):
         with torch.no_grad():
             for group in self.param_groups:
                 self._update(group)
-                group["step"] += 1
         return loss
 
     def _update(self, group: dict[str, Any]) -> None:
