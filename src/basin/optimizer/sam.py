@@ -117,6 +117,8 @@ class SAM(Wrapper):
         """One step along the direction; `ball` is e / rho so far, kept within the unit ball."""
         parameters = group_parameters(self)
         rows = [row for row, p in enumerate(parameters) if p.grad is not None]
+        if not rows:
+            return
         weights = [parameters[row].detach() for row in rows]
         e = self._direction(weights, gradients(parameters))
         if self._ascents > 1:
