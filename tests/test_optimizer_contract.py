@@ -141,6 +141,70 @@ def test_it_survives_a_parameter_without_gradient(option):
     assert torch.equal(parts.state.model.idle, torch.ones(2, dtype=torch.float64))
 
 
+class Given:
+    """A closure whose gradients are changed by `change(model, step)`."""
+
+    def __init__(self, closure, change, step):
+        self._closure, self._change, self._step = closure, change, step
+
+    def __getattr__(self, name):
+        return getattr(self._closure, name)
+
+    def __call__(self, **switches):
+        return self._changed(self._closure.model, self._closure(**switches))
+
+    def evaluate(self, model, **switches):
+        return self._changed(model, self._closure.evaluate(model, **switches))
+
+    def _changed(self, model, loss):
+        self._change(model, self._step)
+        return loss
+
+
+def no_gradient(model, step):
+    if step in (0, 2):
+        model.zero_grad(set_to_none=True)
+
+
+def late_gradient(model, step):
+    if step < 3:
+        model.conv.weight.grad = None
+
+
+def zero_gradient(model, step):
+    for p in model.parameters():
+        p.grad.zero_()
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_it_survives_gradients_that_are_zero_or_come_and_go(option):
+    for change in (no_gradient, late_gradient, zero_gradient):
+        parts = make(option)
+        before = parts.state.model.conv.weight.detach().clone()
+        for step in range(5):
+            parts.closure.resample()
+            parts.state.optimizer.step(Given(parts.closure, change, step))
+        assert all(torch.isfinite(v).all() for v in parts.state.model.state_dict().values())
+        moved = not torch.equal(before, parts.state.model.conv.weight)
+        assert moved or change is zero_gradient, change
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_rate_of_0_moves_nothing_and_is_survived(option):
+    parts = make(option)
+    optimizer = parts.state.optimizer
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for step in range(4):
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group.update(lr=rate * (step > 1), lr_factor=float(step > 1))
+        before = weights_of(parts.state.model)
+        parts.closure.resample()
+        optimizer.step(parts.closure)
+        after = weights_of(parts.state.model)
+        assert same(before, after) is (step <= 1)
+        assert all(torch.isfinite(p).all() for p in after)
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("call", [1, 2, 3])
 def test_a_skipped_step_leaves_no_trace(option, call):

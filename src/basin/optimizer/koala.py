@@ -35,7 +35,7 @@ class Block:
         self.lrs = _spread(groups, "lr", nums)  # (blocks,)
         self.decays = _spread(groups, "weight_decay", nums)  # (blocks,)
         self.decayed = self.gradients  # g + wd w
-        if any(group["weight_decay"] for group in groups):
+        if self.weights and any(group["weight_decay"] for group in groups):
             pairs = zip(groups, nums, strict=True)
             decays = [group["weight_decay"] for group, num in pairs for _ in range(num)]
             self.decayed = list(torch._foreach_mul(self.weights, decays))

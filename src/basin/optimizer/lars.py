@@ -63,6 +63,8 @@ class Lars(torch.optim.Optimizer):
 
     def _update(self, group: dict[str, Any]) -> None:
         weights, gradients, buffers = taking_part(self, group, "momentum_buffer")
+        if not weights:
+            return
         lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
         updates = list(torch._foreach_add(gradients, weights, alpha=decay))
         if decay or self._adapt_spared:

@@ -117,6 +117,8 @@ class SAM(Wrapper):
         """One step along the direction; `ball` is e / rho so far, kept within the unit ball."""
         parameters = group_parameters(self)
         rows = [row for row, p in enumerate(parameters) if p.grad is not None]
+        if not rows:
+            return
         weights = [parameters[row].detach() for row in rows]
         e = self._direction(weights, gradients(parameters))
         if self._ascents > 1:
@@ -127,16 +129,17 @@ class SAM(Wrapper):
             e = so_far
         begin = 0
         for group in self.param_groups:
-            end = begin + sum(p.grad is not None for p in group["params"])
-            torch._foreach_add_(weights[begin:end], e[begin:end], alpha=group["rho"])
+            end = begin + len(gradients(group["params"]))
+            if end > begin:
+                torch._foreach_add_(weights[begin:end], e[begin:end], alpha=group["rho"])
             begin = end
 
     @torch.no_grad()
     def _add_decay(self) -> None:
         """The gradient of the L2 term, at the present weights."""
         for group in self.param_groups:
-            if group["loss_decay"]:
-                decayed = [p for p in group["params"] if p.grad is not None]
+            decayed = [p for p in group["params"] if p.grad is not None]
+            if group["loss_decay"] and decayed:
                 torch._foreach_add_(gradients(decayed), decayed, alpha=group["loss_decay"])
 
     def _accumulate(self, total: dict[Tensor, Tensor], share: float) -> None:
