@@ -111,6 +111,8 @@ def write(
 ) -> Suggestion | None:
     """The picture and the numbers, in a folder of their own."""
     points, part, end = result
+    if not points:
+        raise ValueError(f"{end}, before the first point: lower --low")
     suggestion = suggest(points)
     folder.mkdir(parents=True, exist_ok=True)
     draw(points, suggestion, folder / "lr_range.png", logarithmic=shape != "linear", part=part)
@@ -147,7 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print(f"{result[2]}; {chosen.out}/lr_range.png, lr_range.json")
     if suggestion is None:
-        print("no suggestion: accuracy rose by less than 5 per cent; raise --high, or epochs")
+        print(
+            "no suggestion: accuracy rose by less than 5 per cent; try more epochs, or other bounds"
+        )
         return 0
     print(f"suggested: base {suggestion.base:.3g}, maximum {suggestion.maximum:.3g}")
     if result[1] == "test":
