@@ -49,7 +49,7 @@ class Tiny(nn.Module):
 def curve(base=Tiny, **changes):
     fields = {"shape": "bezier", "bends": 1, "start": None, "end": None, "runs": ""}
     fields |= {"weight_decay": 0.01, "report": [0.5], **changes}
-    return Curve(base, 3, 2, **fields)
+    return Curve(base, 3, 2, None, **fields)
 
 
 def images(num=8):
@@ -140,7 +140,8 @@ def of_runs(two_runs, **changes):
     folder, start, end = two_runs
     fields = {"start": start, "end": end, "runs": str(folder), **changes}
     kinds = {"shape": "bezier", "bends": 1, "weight_decay": 5e-4, "report": []}
-    return Curve(partial(build.model, settings_of(*DIGITS)[0]), 10, 1, **kinds, **fields)
+    base = partial(build.model, settings_of(*DIGITS)[0])
+    return Curve(base, 10, 1, None, **kinds, **fields)
 
 
 def test_null_ends_train_and_runs_are_frozen(two_runs):

@@ -128,7 +128,7 @@ def test_the_plane_of_three_runs(folder, run, tmp_path):
         (curve, ["run={0}/end-s0/swa"], "no solution 'swa'; it has last"),
         (curve, ["run={1}", "points=1"], "points=1 is less than 2"),
         (curve, ["points=3"], "run= is needed"),
-        (curve, ["run={1}", "points=many"], "points"),
+        (curve, ["run={1}", "points=many"], "points: Value 'many'"),
         (curve, ["run={1}", "ponts=3"], "ponts is not an option; there are run, points"),
         (curve, ["{1}"], "is not of the form field=value"),
         (curve, ["run={1}", "out=no/such/folder"], "there is no folder"),
