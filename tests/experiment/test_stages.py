@@ -96,6 +96,7 @@ def test_a_later_stage_can_be_trained_again_alone(branches, tmp_path):
     assert before[1] == lines_of(folder)
 
 
+@pytest.mark.slow
 def test_rerun_trains_the_trunk_too(branches, tmp_path):
     results, _ = branches
     folder = folders(results)[3]
@@ -105,7 +106,10 @@ def test_rerun_trains_the_trunk_too(branches, tmp_path):
     assert bitwise(before, load_file(folder / "last.safetensors"))
 
 
-@pytest.mark.parametrize("step", [9, 14, 16])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("step", [pytest.param(9, marks=SLOW), 14, pytest.param(16, marks=SLOW)])
 def test_a_branch_that_is_killed_goes_on(step, branches, tmp_path):
     """In the trunk, inside the second stage, and between its collection points."""
     often = ["runtime.checkpoint_every=2 steps", f"results={tmp_path}"]
@@ -120,6 +124,7 @@ def test_a_branch_that_is_killed_goes_on(step, branches, tmp_path):
     assert lines_of(folder) == lines_of(undisturbed)
 
 
+@pytest.mark.slow
 def test_a_damaged_end_is_not_used(branches, tmp_path):
     source = folders(branches[0])[3]
     (end,) = source.glob("end-*.pt")
@@ -131,6 +136,7 @@ def test_a_damaged_end_is_not_used(branches, tmp_path):
     assert "is damaged" in text and "not trained again" not in text
 
 
+@pytest.mark.slow
 def test_an_ordinary_run_keeps_its_end_where_it_is_asked_to(tmp_path):
     plain = [*SMALL, "epochs=2", "schedule.lr.epochs=3", f"results={tmp_path}"]
     run(*plain, "runtime.keep_end=true", output=tmp_path / "o")
@@ -138,6 +144,7 @@ def test_an_ordinary_run_keeps_its_end_where_it_is_asked_to(tmp_path):
     assert "stage train is that of" in text
 
 
+@pytest.mark.slow
 def test_dswa_begins_its_second_block_with_the_average_and_without_momentum(tmp_path):
     blocks = ["stages=dswa", "stages.train.epochs=1", "stages.first.epochs=2"]
     blocks += ["stages.second.epochs=1", "schedule.lr.epochs=1", f"results={tmp_path}"]

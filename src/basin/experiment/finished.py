@@ -72,9 +72,18 @@ def check_same_data(runs: Sequence[Finished]) -> None:
         ):
             if read(first) != read(other):
                 raise ValueError(
-                    f"{other.path} and {first.path} are no ensemble: the {what} is"
+                    f"{other.path} and {first.path} are no ensemble: the {what}:"
                     f" {_short(read(other))}, not {_short(read(first))}"
                 )
+
+
+def shared_parts(runs: Sequence[Finished]) -> set[str]:
+    """The test part; and validation, where all runs held out the same examples."""
+    splits = {
+        (run.record["seeds"]["seed_subset"], str(run.settings["dataset"].get("validation")))
+        for run in runs
+    }
+    return {"test", "validation"} if len(splits) == 1 else {"test"}
 
 
 def _innermost(node: Settings) -> str:
@@ -84,6 +93,7 @@ def _innermost(node: Settings) -> str:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, list) and len(value) > 4:
-        return f"{', '.join(map(str, value[:3]))}, ... ({len(value)})"
-    return str(value)
+    if not isinstance(value, list):
+        return str(value)
+    more = f", ... ({len(value)})" if len(value) > 3 else ""
+    return ", ".join(map(str, value[:3])) + more
