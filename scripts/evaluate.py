@@ -30,7 +30,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from basin.core.files import write_json
 from basin.core.scores import score_text
-from basin.experiment.finished import Finished, check_same_data, read_run, shared_parts
+from basin.experiment.ensembles import Finished, check_same_data, read_run, shared_parts
 from basin.experiment.reevaluation import Pool, Prediction, from_logits, from_weights
 
 SOURCES = ("auto", "weights", "logits")

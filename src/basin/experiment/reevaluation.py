@@ -13,7 +13,7 @@ from basin.core.scores import Score
 from basin.experiment import build, devices
 from basin.experiment.assembly import Assembly
 from basin.experiment.check import Plan, clock_of
-from basin.experiment.finished import Finished
+from basin.experiment.ensembles import Finished
 from basin.experiment.settings import seeds
 from basin.stages.weights import load_, solution_of
 from basin.training.evaluation import predict, score
