@@ -25,8 +25,8 @@ def dataset(settings: Settings, seed: int) -> Any:
 
 def model(settings: Settings, *, num_classes: int, in_channels: int) -> nn.Module:
     """The network on the current default device."""
-    plain = {key: value for key, value in settings["model"].items() if key != "channels_last"}
-    network: nn.Module = _make("model", plain, num_classes=num_classes, in_channels=in_channels)
+    node = _without_layout(settings["model"])
+    network: nn.Module = _make("model", node, num_classes=num_classes, in_channels=in_channels)
     return network
 
 
@@ -94,6 +94,15 @@ def loggers(settings: Settings, **available: Any) -> list[Logger]:
 def channels_last(settings: Settings) -> bool:
     """Whether a model's YAML asks for that memory format."""
     return bool(settings["model"].get("channels_last", False))
+
+
+def _without_layout(node: Settings) -> Settings:
+    """A model's node, and those of networks in it, less the memory format."""
+    return {
+        key: _without_layout(value) if isinstance(value, dict) else value
+        for key, value in node.items()
+        if key != "channels_last"
+    }
 
 
 def _nested(path: str, node: Settings, **available: Any) -> Any:

@@ -23,6 +23,7 @@ MACHINE_ONLY = (
     "runtime.checkpoint_every",
     "runtime.keep_end",
     "metrics",
+    "model.runs",
     "dataset.root",
     "dataset.mirror",
     "dataset.workers",

@@ -32,6 +32,7 @@ class Minibatch:
     stream: int
     first: int  # draw number that keys the noise of the first example
     share: float  # this rank's part of the examples of all ranks
+    serial: int  # of the minibatch among all that were drawn, alike on every rank
 
     def __len__(self) -> int:
         return len(self.images)
@@ -110,7 +111,16 @@ class Input:
             draws = self._draws(DECODE, stream, indices, numbers)
             images, labels = self.examples.fetch(indices, draws)
         images, targets = self._augmented(images, labels, indices, numbers, stream)
-        return Minibatch(images, targets, indices, numbers, stream, first + ours.start, share)
+        return Minibatch(
+            images,
+            targets,
+            indices,
+            numbers,
+            stream,
+            first + ours.start,
+            share,
+            self._counters.batches,
+        )
 
     def batches(self, augmented: bool, limit: int | None) -> Iterator[Tensor]:
         """Training images for BN re-estimation: a shuffled pass, or its first `limit` examples."""

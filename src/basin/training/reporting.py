@@ -44,9 +44,9 @@ class Evaluator:
         return "validation" if "validation" in self.parts else "test"
 
     def solutions(self, state: TrainState, batches: Batches) -> Iterator[tuple[str, nn.Module]]:
-        """The live iterate first, then the optimizer's own, then each averager's."""
+        """The live iterate, the model's and the optimizer's own, and then each averager's."""
         yield "last", state.model
-        for level in levels(state.optimizer):
+        for level in (state.model, *levels(state.optimizer)):
             if isinstance(level, Predicting):
                 yield from level.predictors(batches)
         for averager in state.averagers.values():
