@@ -121,7 +121,7 @@ def test_what_is_refused(two, tmp_path, capsys):
         ([f"run={two[0]}", f"ensemble=[{two[1]}]"], "one of the two"),
         (["ensemble=[]"], "no runs"),
         (["runs=3"], "runs"),
-        ([f"run={tmp_path}"], "no record.json"),
+        ([f"run={tmp_path}"], "is no run (it has no config.yaml)"),
         (["run=nowhere"], "there is no run folder nowhere"),
         ([f"run={two[0]}", "solution=ema"], "no solution 'ema': it has last, swa, snapshots"),
         ([f"ensemble=[{two[0]},{other}]"], "the classes: 0, 1, not 0, 1, 2, ... (10)"),
