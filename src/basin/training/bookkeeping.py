@@ -10,6 +10,7 @@ from basin.core.parameters import norm
 from basin.core.protocols import Batches, TrainState
 from basin.core.random import derive, seed_generators
 from basin.training.checkpoint import Checkpoints
+from basin.training.distributed import Agreed
 from basin.training.loop import restart_
 from basin.training.meter import Intervals, Meter, passed
 from basin.training.reporting import Evaluator, Scores
@@ -52,14 +53,15 @@ class Bookkeeping:
         self.batches: Batches = parts.closure.input.batches
         self._order = parts.closure.input.order
         self._intervals, self._checkpoints, self._log = intervals, checkpoints, log
-        self._interrupted, self._header = interrupted, header
+        self._header, self._broken = header, False
+        self._stops = Agreed(lambda: int(interrupted() or self._broken))
         self._saved = parts.state.t
         self._spoke = time.perf_counter()
         self.meter.start(self._order.cursors[0])
 
     def check(self, state: TrainState) -> None:
-        """Checkpoint and leave where a signal has come."""
-        if self._interrupted():
+        """Checkpoint and leave where a signal has come, on any rank."""
+        if self._stops():
             self._write()
             raise Interrupted
 
@@ -116,13 +118,18 @@ class Bookkeeping:
 
     def _speak(self, state: TrainState) -> None:
         self._spoke = time.perf_counter()
+        try:
+            train = self.parts.closure.tally.read()
+        except NonFinite:
+            self._broken = True  # raised where all ranks are, at the next checkpoint
+            return
         rate = self.meter.rate(self._order.cursors[0])
         left = (state.stage.epochs - state.t) * self._order.drawn / max(rate, 1e-9)
         self._log.progress(
             {
                 "t": state.stage.start + state.t,
                 "epochs": state.stage.start + state.stage.epochs,
-                **self.parts.closure.tally.read(),
+                **train,
                 **self.parts.scheduling.fields(state.optimizer),
                 "images_per_second": rate,
                 "seconds_left": left,

@@ -1,0 +1,46 @@
+"""Several processes of one group (gloo, on this machine) that compute the same function."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import distributed as dist
+
+
+def unused_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _rank(number: int, size: int, port: int, queue: Any, function: Any, arguments: Any) -> None:
+    torch.set_num_threads(1)
+    address = f"tcp://127.0.0.1:{port}"
+    dist.init_process_group("gloo", init_method=address, rank=number, world_size=size)
+    result = function(*arguments)
+    queue.put((number, pickle.dumps(result)))  # by value: this process ends before it is read
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def on_ranks(size: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+    """What the function (of a module) returns on each rank, in order."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "torch.distributed", "ranks"])
+    queue, port = context.Queue(), unused_port()
+    processes = [
+        context.Process(target=_rank, args=(i, size, port, queue, function, arguments))
+        for i in range(size)
+    ]
+    for process in processes:
+        process.start()
+    results = dict(queue.get(timeout=120) for _ in processes)
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    return [pickle.loads(results[i]) for i in range(size)]
