@@ -15,6 +15,7 @@ import torch
 
 import basin
 from basin.experiment.devices import device_name
+from basin.training.distributed import Ranks
 
 PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "torchmetrics", "safetensors")
 VARIABLES = (
@@ -32,6 +33,7 @@ def choices(device: torch.device, precision: str, settings: dict[str, Any]) -> d
     """What must be the same for a continued run to be bitwise the run that was not stopped."""
     return {
         "device": device_name(device),
+        "ranks": Ranks().size,
         "threads": torch.get_num_threads(),
         "precision": precision,
         "compile": settings["runtime"]["compile"],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from basin.core.protocols import Dataset, Optimizer, Stage
 from basin.experiment import build
 from basin.experiment.assembly import Assembly
 from basin.experiment.continuation import Continuation
-from basin.experiment.job import Job, Output
-from basin.training.bookkeeping import Bookkeeping
+from basin.experiment.job import Job
+from basin.training.bookkeeping import Bookkeeping, Output
 from basin.training.loop import fit
 from basin.training.meter import Intervals
 from basin.training.precision import Precision
@@ -28,8 +29,15 @@ class Outcome:
     dataset: Dataset
 
 
-def execute(job: Job, output: Output, before: Continuation) -> Outcome:
-    """Train every stage that is not behind us."""
+class Sink(Output, Protocol):
+    """Where the lines and checkpoints of all stages go."""
+
+    def position(self) -> int:
+        """Of the end of the lines that were written."""
+
+
+def execute(job: Job, output: Sink, before: Continuation) -> Outcome:
+    """Train every stage that is not behind us, and score and keep every solution at the end."""
     assembly = Assembly(
         job.settings,
         job.plan,
@@ -59,15 +67,19 @@ def execute(job: Job, output: Output, before: Continuation) -> Outcome:
                 parts,
                 evaluator,
                 intervals=_intervals(job),
-                checkpoints=output.checkpoints,
-                log=output,
+                output=output,
                 interrupted=job.interrupted,
-                header=partial(before.header, index, output.lines.position),
+                header=partial(before.header, index, output.position),
             )
             around.meter.seconds = seconds
             fit(parts.state, parts.closure, around)
             seconds, optimizer = around.meter.seconds, parts.state.optimizer
         start += length
+    if not evaluator.kept:  # the process that ended the training was killed before its record
+        counters = parts.state.counters
+        counted = counters.forward_only
+        around.evaluate(keep=True)
+        counters.forward_only = counted
     return Outcome(parts, evaluator, around, assembly.dataset)
 
 

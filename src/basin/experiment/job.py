@@ -36,7 +36,7 @@ class Job:
     precision: str
     environment: dict[str, Any]
     permit: Callable[[], None]
-    interrupted: Callable[[], bool]
+    interrupted: Callable[[], int]  # training.bookkeeping.Bookkeeping's
 
     @property
     def epochs(self) -> float:
@@ -67,6 +67,14 @@ class Output:
         for logger in self.loggers:
             logger.progress(line)
         self.status.refresh(epoch=line["t"], epochs=self.epochs)
+
+    def save(self, content: dict[str, Any]) -> None:
+        """A checkpoint."""
+        self.checkpoints.save(content)
+
+    def position(self) -> int:
+        """Of the end of metrics.jsonl."""
+        return self.lines.position()
 
     def finish(self, summary: dict[str, Any]) -> None:
         """The last call."""

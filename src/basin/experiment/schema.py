@@ -71,6 +71,7 @@ class Config:
     batch_size: int = MISSING
     micro_batch: int | None = MISSING
     bn_update: str = MISSING
+    bn_ranks: str | None = MISSING
     drop_last: bool = MISSING
     lr: float | None = MISSING
     weight_decay: float | None = MISSING

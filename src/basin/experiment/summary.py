@@ -24,7 +24,7 @@ next: python train.py model=resnet20 dataset=cifar10 epochs=30        CIFAR-10 (
 
 
 def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
-    """Evaluate and keep every solution; returns the record."""
+    """Write every solution to the folder; returns the record."""
     results = _solutions(job, outcome)
     state, order = outcome.parts.state, outcome.parts.closure.input.order
     counters, seconds = state.counters, outcome.around.meter.seconds
@@ -72,11 +72,7 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
 
 def _solutions(job: Job, outcome: Outcome) -> dict[str, Any]:
     """Scores, weights and test logits of every solution at the end, and its best epoch."""
-    evaluator, counters = outcome.evaluator, outcome.parts.state.counters
-    if not evaluator.kept:  # the process that ended the training was killed before its record
-        counted = counters.forward_only
-        outcome.around.evaluate(keep=True)
-        counters.forward_only = counted
+    evaluator = outcome.evaluator
     for name, weights in evaluator.weights.items():
         job.folder.write_tensors(f"{name}.safetensors", weights)
     logits = {
