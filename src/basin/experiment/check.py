@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -33,8 +34,25 @@ class Plan:
     flops: int  # of one forward pass of one example, 2 a multiply-add
 
 
-def check(settings: Settings, stages: dict[str, Settings]) -> Plan:
-    """Build the run on the meta device. Raises ValueError naming the first bad argument."""
+def flops_of(network: torch.nn.Module, shape: tuple[int, int, int]) -> int:
+    """FLOPs of a forward pass of one example, by torch's counter, on the meta device."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.eval()(torch.empty(1, *shape, device="meta"))
+    return counter.get_total_flops()
+
+
+def check(
+    settings: Settings,
+    stages: dict[str, Settings],
+    *,
+    flops: Callable[[torch.nn.Module, tuple[int, int, int]], int] = flops_of,
+) -> Plan:
+    """Build the run on the meta device. Raises ValueError naming the first bad argument.
+
+    flops: of a network and the shape of an image, for callers that know them already.
+    """
     _fields(settings)
     for stage in (settings, *stages.values()):
         check_targets(stage)
@@ -55,7 +73,7 @@ def check(settings: Settings, stages: dict[str, Settings]) -> Plan:
         clock=clock,
         epochs={name: clock.epochs(stage["epochs"]) for name, stage in stages.items()},
         parameters=sum(p.numel() for p in network.parameters() if p.requires_grad),
-        flops=flops_of(network, dataset.facts.shape),
+        flops=flops(network, dataset.facts.shape),
     )
 
 
@@ -70,15 +88,6 @@ def clock_of(settings: Settings, num_train: int) -> Clock:
         raise ValueError(f"micro_batch={micro_batch} is not between 1 and batch_size={batch_size}")
     drawn = num_train // batch_size * batch_size if settings["drop_last"] else num_train
     return Clock(drawn, batch_size)
-
-
-def flops_of(network: torch.nn.Module, shape: tuple[int, int, int]) -> int:
-    """FLOPs of a forward pass of one example, by torch's counter, on the meta device."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network.eval()(torch.empty(1, *shape, device="meta"))
-    return counter.get_total_flops()
 
 
 def _try_augmentations(settings: Settings, dataset: Any) -> None:

@@ -16,12 +16,10 @@ from basin.experiment.continuation import Continuation
 from basin.experiment.environment import code, environment
 from basin.experiment.execute import execute
 from basin.experiment.folder import RunFolder
-from basin.experiment.identity import essential, identities
+from basin.experiment.identity import essential
 from basin.experiment.job import Job, Output, tell
+from basin.experiment.point import Point, point_of
 from basin.experiment.process import set_up
-from basin.experiment.schema import check_fields
-from basin.experiment.settings import check_words, run_settings
-from basin.experiment.staging import stage_settings
 from basin.experiment.summary import final_score, finish, present
 from basin.launch.lock import LostLock, RunLock
 from basin.launch.signals import Interrupt
@@ -42,23 +40,24 @@ class Stopped(BaseException):
 
 
 def run(cfg: DictConfig) -> float:
-    """Train what a configuration says, or continue it, or report it where it is finished.
+    """Hydra's task: train what a configuration says; returns the score that sweeps read."""
+    hydra_config = HydraConfig.get()
+    point = point_of(cfg, hydra_config.overrides.task, hydra_config.runtime.choices)
+    return run_point(point, sequel=hydra_config.mode == RunMode.MULTIRUN)
 
+
+def run_point(point: Point, *, sequel: bool) -> float:
+    """Train a point, or continue it, or report it where it is finished.
+
+    sequel: whether other points follow in this process; a signal then stops them too.
     Returns the score that sweeps read (error in per cent, excess risk): of the validation part at
     the last epoch, or of the test part where there is no split. Raises ValueError for anything
     wrong with the input.
     """
-    hydra_config = HydraConfig.get()
-    check_words(list(hydra_config.overrides.task))
-    check_fields(cfg)
-    settings, stages = run_settings(cfg), stage_settings(cfg)
-    plan = check(settings, stages)
+    settings, folder = point.settings, point.folder
+    plan = check(settings, point.stages)
     device = devices.pick(settings["device"])
     precision = resolve(settings["precision"], device)
-    names = identities(stages)
-    groups = hydra_config.runtime.choices
-    name = f"{groups['model']}_{groups['dataset']}_{names[-1]}-s{settings['seed']}"
-    folder = RunFolder(settings["results"], name)
     folder.create()
     with RunLock(folder.path, tell) as lock, Interrupt() as interrupt:
         remove_partial(folder.path)
@@ -69,8 +68,8 @@ def run(cfg: DictConfig) -> float:
         else:
             job = Job(
                 settings=settings,
-                stages=stages,
-                identities=names,
+                stages=point.stages,
+                identities=point.identities,
                 plan=plan,
                 folder=folder,
                 device=device,
@@ -84,9 +83,9 @@ def run(cfg: DictConfig) -> float:
             except Interrupted:
                 tell(f"stopped; the checkpoint is in {folder.path}, the same command continues")
                 raise Stopped(interrupt.resignal() if interrupt.requested else 1) from None
-        _show(present(record, folder.path, groups))
-        if interrupt.requested and hydra_config.mode == RunMode.MULTIRUN:
-            raise Stopped(interrupt.resignal())  # the rest of the sweep is not started
+        _show(present(record, folder.path))
+        if interrupt.requested and sequel:
+            raise Stopped(interrupt.resignal())
     return final_score(record)[1]
 
 
