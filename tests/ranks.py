@@ -6,9 +6,11 @@ import multiprocessing
 import pickle
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
+from commands import PRELOAD, Command
 from torch import distributed as dist
 
 
@@ -31,7 +33,7 @@ def _rank(number: int, size: int, port: int, queue: Any, function: Any, argument
 def on_ranks(size: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
     """What the function (of a module) returns on each rank, in order."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "torch.distributed", "ranks"])
+    context.set_forkserver_preload(PRELOAD)
     queue, port = context.Queue(), unused_port()
     processes = [
         context.Process(target=_rank, args=(i, size, port, queue, function, arguments))
@@ -44,3 +46,20 @@ def on_ranks(size: int, function: Callable[..., Any], *arguments: Any) -> list[A
         process.join(60)
         assert process.exitcode == 0
     return [pickle.loads(results[i]) for i in range(size)]
+
+
+def torchrun(size: int, *arguments: str, output: Path, **options: Any) -> list[Command]:
+    """`torchrun --nproc-per-node=SIZE train.py ARGUMENTS`, without torchrun's own process.
+
+    options: of `Command`, for rank 0.
+    """
+    port = unused_port()
+    commands = []
+    for rank in range(size):
+        place = {"RANK": rank, "WORLD_SIZE": size, "LOCAL_RANK": rank}
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        variables = {name: str(value) for name, value in {**place, **meeting}.items()}
+        file = output.with_name(f"{output.name}.{rank}")
+        own = options if rank == 0 else {}
+        commands.append(Command(*arguments, output=file, variables=variables, **own))
+    return commands

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -18,8 +19,14 @@ from basin.experiment.targets import check_targets
 from basin.training.network import BN_UPDATES
 from basin.training.precision import PRECISIONS
 from basin.training.scheduling import Scheduling
+from basin.training.synced_batchnorm import BN_RANKS, synchronisable
 
-CHOICES = {"precision": PRECISIONS, "decay": DECAY, "bn_update": BN_UPDATES}
+CHOICES = {
+    "precision": PRECISIONS,
+    "decay": DECAY,
+    "bn_update": BN_UPDATES,
+    "bn_ranks": (None, *BN_RANKS),
+}
 
 
 @dataclass(frozen=True)
@@ -33,8 +40,27 @@ class Plan:
     flops: int  # of one forward pass of one example, 2 a multiply-add
 
 
-def check(settings: Settings, stages: dict[str, Settings]) -> Plan:
-    """Build the run on the meta device. Raises ValueError naming the first bad argument."""
+def flops_of(network: torch.nn.Module, shape: tuple[int, int, int]) -> int:
+    """FLOPs of a forward pass of one example, by torch's counter, on the meta device."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.eval()(torch.empty(1, *shape, device="meta"))
+    return counter.get_total_flops()
+
+
+def check(
+    settings: Settings,
+    stages: dict[str, Settings],
+    *,
+    ranks: int = 1,
+    flops: Callable[[torch.nn.Module, tuple[int, int, int]], int] = flops_of,
+) -> Plan:
+    """Build the run on the meta device. Raises ValueError naming the first bad argument.
+
+    ranks: processes of the run.
+    flops: of a network and the shape of an image, for callers that know them already.
+    """
     _fields(settings)
     for stage in (settings, *stages.values()):
         check_targets(stage)
@@ -49,13 +75,15 @@ def check(settings: Settings, stages: dict[str, Settings]) -> Plan:
         for stage in stages.values():
             _stage(stage, network, clock)
     check_agreement(settings, dataset, network)
+    if ranks > 1:
+        _ranks(settings, network, clock, ranks)
     _try_augmentations(settings, dataset)
     return Plan(
         dataset=dataset,
         clock=clock,
         epochs={name: clock.epochs(stage["epochs"]) for name, stage in stages.items()},
         parameters=sum(p.numel() for p in network.parameters() if p.requires_grad),
-        flops=flops_of(network, dataset.facts.shape),
+        flops=flops(network, dataset.facts.shape),
     )
 
 
@@ -72,13 +100,22 @@ def clock_of(settings: Settings, num_train: int) -> Clock:
     return Clock(drawn, batch_size)
 
 
-def flops_of(network: torch.nn.Module, shape: tuple[int, int, int]) -> int:
-    """FLOPs of a forward pass of one example, by torch's counter, on the meta device."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network.eval()(torch.empty(1, *shape, device="meta"))
-    return counter.get_total_flops()
+def _ranks(settings: Settings, network: torch.nn.Module, clock: Clock, ranks: int) -> None:
+    """Whether every minibatch has examples for each rank, and BN layers can do as they are told."""
+    batch_size = clock.batch_size
+    if batch_size % ranks:
+        raise ValueError(
+            f"batch_size={batch_size} is that of all {ranks} processes and does not divide over"
+            f" them; take {batch_size // ranks * ranks or ranks}, or another number of processes"
+        )
+    rest = clock.examples % batch_size
+    if 0 < rest < ranks:
+        raise ValueError(
+            f"the last minibatch of each epoch has {rest} of batch_size={batch_size} images, fewer"
+            f" than there are processes ({ranks}); use drop_last=true, or another batch_size"
+        )
+    if settings["bn_ranks"] != "local":
+        synchronisable(network)
 
 
 def _try_augmentations(settings: Settings, dataset: Any) -> None:
@@ -99,7 +136,7 @@ def _try_augmentations(settings: Settings, dataset: Any) -> None:
 def _fields(settings: Settings) -> None:
     for name, allowed in CHOICES.items():
         if settings[name] not in allowed:
-            raise ValueError(f"{name}={settings[name]!r} is not one of {', '.join(allowed)}")
+            raise ValueError(f"{name}={settings[name]!r} is not one of {', '.join(map(str, allowed))}")
     for name in ("lr", "weight_decay"):
         if settings[name] is not None and not 0 <= settings[name] < inf:
             raise ValueError(f"{name}={settings[name]} is not a finite number of 0 or more")

@@ -15,6 +15,7 @@ import torch
 
 import basin
 from basin.experiment.devices import device_name
+from basin.launch.snapshot import origin_of
 from basin.training.distributed import Ranks
 
 PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "torchmetrics", "safetensors")
@@ -63,9 +64,20 @@ def environment(device: torch.device) -> dict[str, Any]:
     }
 
 
+def code_root() -> Path:
+    """The folder that holds src: a checkout, a snapshot, or whatever basin was installed into."""
+    return Path(basin.__file__).resolve().parents[2]
+
+
 def code() -> tuple[str | None, str]:
-    """Commit and uncommitted changes, new files too; (None, "") where this is no checkout."""
-    root = Path(basin.__file__).parents[2]
+    """Commit and uncommitted changes, new files too; (None, "") where this is no checkout.
+
+    Of a snapshot, those of the checkout that it was taken from.
+    """
+    root = code_root()
+    origin = origin_of(root)
+    if origin is not None:
+        return origin["commit"], origin["diff"]
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None:
         return None, ""

@@ -37,15 +37,14 @@ def follow(job: Job, ranks: Ranks) -> float:
     Raises Interrupted once rank 0 has written what it wants to keep.
     """
     found = told_by_rank_0(ranks)
-    if found.score is not None:
-        return found.score
-    set_up(job)
-    try:
-        execute(job, Unheard(), Continuation(job, found.checkpoint))
-    except NonFinite as error:
-        raise ToldByRank0(str(error)) from None
-    except Interrupted:
-        ranks.broadcast(None)
-        raise
+    if not found.finished:
+        set_up(job)
+        try:
+            execute(job, Unheard(), Continuation(job, found.checkpoint))
+        except NonFinite as error:
+            raise ToldByRank0(str(error)) from None
+        except Interrupted:
+            ranks.broadcast(None)
+            raise
     score: float = ranks.broadcast(None)
     return score

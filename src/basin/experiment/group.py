@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import distributed as dist
 
+from basin.experiment.job import Stopped
 from basin.launch.place import Place, place
 from basin.training.distributed import Ranks
 
@@ -24,9 +25,9 @@ class ToldByRank0(Exception):
 
 @dataclass(frozen=True)
 class Found:
-    """What rank 0 found in the run's folder: the score of a finished run, or what to go on from."""
+    """What rank 0 found in the run's folder: a finished run, or what to go on from."""
 
-    score: float | None
+    finished: bool
     checkpoint: dict[str, Any] | None
 
 
@@ -46,7 +47,15 @@ def joined(device: str) -> Iterator[tuple[Place, Ranks]]:
             world_size=here.size,
             timeout=TIMEOUT,
         )
-    yield here, Ranks()
+    try:
+        yield here, Ranks()
+    except (Stopped, SystemExit):
+        _leave(here)
+        raise
+    _leave(here)
+
+
+def _leave(here: Place) -> None:
     if here.size > 1:
         dist.destroy_process_group()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from basin.core.scores import headline, score_text
 from basin.experiment.check import Plan
 from basin.experiment.folder import RunFolder
 from basin.experiment.settings import Settings
@@ -21,6 +22,14 @@ from basin.training.checkpoint import Checkpoints
 def tell(text: str) -> None:
     """A sentence for the user, whatever loggers there are."""
     print(text, file=sys.stderr, flush=True)
+
+
+class Stopped(BaseException):
+    """The run was asked to stop; `code` is the exit code of the process."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -60,13 +69,18 @@ class Output:
         self.permit()
         for logger in self.loggers:
             logger.epoch(line)
-        self.status.write("running", epoch=line["t"], epochs=self.epochs)
+        last = line["solutions"]["last"]
+        scores = last.get("validation", last["test"])
+        name = headline(scores)
+        score = score_text(name, scores[name])
+        self.status.write("running", epoch=line["t"], epochs=self.epochs, score=score)
 
     def progress(self, line: dict[str, Any]) -> None:
         """A log point, to every logger, and to status.json where that is old."""
         for logger in self.loggers:
             logger.progress(line)
-        self.status.refresh(epoch=line["t"], epochs=self.epochs)
+        left = line["seconds_left"]
+        self.status.refresh(epoch=line["t"], epochs=self.epochs, seconds_left=left)
 
     def save(self, content: dict[str, Any]) -> None:
         """A checkpoint."""

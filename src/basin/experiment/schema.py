@@ -20,6 +20,7 @@ MACHINE_ONLY = (
     "runtime.threads",
     "runtime.evaluation_batch",
     "runtime.checkpoint_every",
+    "runtime.snapshot",
     "metrics",
     "dataset.root",
     "dataset.mirror",
@@ -39,6 +40,7 @@ class Runtime:
     threads: int | None = MISSING
     evaluation_batch: int = MISSING
     checkpoint_every: Any = MISSING
+    snapshot: bool = MISSING
 
 
 @dataclass

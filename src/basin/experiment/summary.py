@@ -104,7 +104,7 @@ def _scores(scores: Mapping[str, float]) -> str:
     )
 
 
-def present(record: dict[str, Any], folder: Path, groups: Mapping[str, str]) -> str:
+def present(record: dict[str, Any], folder: Path) -> str:
     """What a finished run prints."""
     lines = []
     for name, result in record["results"].items():
