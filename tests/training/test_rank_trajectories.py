@@ -6,7 +6,6 @@ from ranks import on_ranks
 from toy import BATCH, NUM, Net, build, same, sgd, train, weights
 from torch import nn
 
-from basin.optimizer.entropy_sgd import EntropySGD
 from basin.optimizer.lookahead import Lookahead
 from basin.optimizer.sam import SAM, steepest
 from basin.training.synced_batchnorm import with_synced_batchnorm
@@ -44,7 +43,6 @@ METHODS = {
     ),
     "local sam": lambda groups, model: sam(groups, sync_ascent=False),
     "m-sam": lambda groups, model: sam(groups, m=10),
-    "finer local m-sam": lambda groups, model: sam(groups, m=3, sync_ascent=False),
 }
 
 

@@ -20,7 +20,9 @@ def test_loss_and_error_of_classes():
 
 def test_real_targets_have_a_loss_alone_and_their_sums_resume():
     tally = Tally(CPU, classes=False)
-    tally.add(torch.tensor([1.0, 3.0]), torch.tensor([[0.5], [2.0]]), torch.tensor([1.0, 0.0]), num=2)
+    tally.add(
+        torch.tensor([1.0, 3.0]), torch.tensor([[0.5], [2.0]]), torch.tensor([1.0, 0.0]), num=2
+    )
     assert tally.read() == {"loss": 2.0}
     again = Tally(CPU, classes=False)
     again.load_state_dict(tally.state_dict())

@@ -13,13 +13,13 @@ from basin.core.clock import Clock, check_duration
 from basin.core.parameters import DECAY
 from basin.core.random import CounterDraws
 from basin.experiment import build
-from basin.experiment.agreement import check_agreement
+from basin.experiment.agreement import check_agreement, check_ranks
 from basin.experiment.settings import Settings, seeds
 from basin.experiment.targets import check_targets
 from basin.training.network import BN_UPDATES
 from basin.training.precision import PRECISIONS
 from basin.training.scheduling import Scheduling
-from basin.training.synced_batchnorm import BN_RANKS, synchronisable
+from basin.training.synced_batchnorm import BN_RANKS
 
 CHOICES = {
     "precision": PRECISIONS,
@@ -76,7 +76,7 @@ def check(
             _stage(stage, network, clock)
     check_agreement(settings, dataset, network)
     if ranks > 1:
-        _ranks(settings, network, clock, ranks)
+        check_ranks(settings, network, clock, ranks)
     _try_augmentations(settings, dataset)
     return Plan(
         dataset=dataset,
@@ -100,24 +100,6 @@ def clock_of(settings: Settings, num_train: int) -> Clock:
     return Clock(drawn, batch_size)
 
 
-def _ranks(settings: Settings, network: torch.nn.Module, clock: Clock, ranks: int) -> None:
-    """Whether every minibatch has examples for each rank, and BN layers can do as they are told."""
-    batch_size = clock.batch_size
-    if batch_size % ranks:
-        raise ValueError(
-            f"batch_size={batch_size} is that of all {ranks} processes and does not divide over"
-            f" them; take {batch_size // ranks * ranks or ranks}, or another number of processes"
-        )
-    rest = clock.examples % batch_size
-    if 0 < rest < ranks:
-        raise ValueError(
-            f"the last minibatch of each epoch has {rest} of batch_size={batch_size} images, fewer"
-            f" than there are processes ({ranks}); use drop_last=true, or another batch_size"
-        )
-    if settings["bn_ranks"] != "local":
-        synchronisable(network)
-
-
 def _try_augmentations(settings: Settings, dataset: Any) -> None:
     """Two black images through every augmentation, so that none fails at the first update."""
     images = torch.zeros(2, *dataset.facts.shape, dtype=dataset.facts.images)
@@ -136,7 +118,9 @@ def _try_augmentations(settings: Settings, dataset: Any) -> None:
 def _fields(settings: Settings) -> None:
     for name, allowed in CHOICES.items():
         if settings[name] not in allowed:
-            raise ValueError(f"{name}={settings[name]!r} is not one of {', '.join(map(str, allowed))}")
+            raise ValueError(
+                f"{name}={settings[name]!r} is not one of {', '.join(map(str, allowed))}"
+            )
     for name in ("lr", "weight_decay"):
         if settings[name] is not None and not 0 <= settings[name] < inf:
             raise ValueError(f"{name}={settings[name]} is not a finite number of 0 or more")

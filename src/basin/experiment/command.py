@@ -26,12 +26,7 @@ def run_command(configs: Path, *, full_error: bool) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing them
     try:
         failures: list[Exception] = []
-        if place().size > 1 and {"-m", "--multirun"} & set(sys.argv[1:]):
-            raise ValueError(
-                "-m under torchrun or srun would start the sweep once in each of its processes; give"
-                " one point, or start the sweep without it and let hydra/launcher=slurm"
-                " hydra.launcher.tasks_per_node=... start several processes for each point"
-            )
+        _refuse_several_sweeps()
         task(configs, failures)()
         if failures:
             raise failures[0]
@@ -44,8 +39,7 @@ def run_command(configs: Path, *, full_error: bool) -> int:
     except Exception as error:
         if full_error:
             raise
-        rank = place().rank
-        where = f" on rank {rank}" if rank else ""
+        where = f" on rank {place().rank}" if place().rank else ""
         print(f"error{where}: {explain(error, str(configs))}", file=sys.stderr)
         return 1
     finally:
@@ -68,3 +62,12 @@ def task(configs: Path, failures: list[Exception]) -> Any:
             return float("nan")
 
     return train
+
+
+def _refuse_several_sweeps() -> None:
+    if place().size > 1 and {"-m", "--multirun"} & set(sys.argv[1:]):
+        raise ValueError(
+            "-m under torchrun or srun would start the sweep once in each of its processes; give"
+            " one point, or start the sweep without torchrun and let hydra/launcher=slurm"
+            " hydra.launcher.tasks_per_node=... start several processes for each point"
+        )

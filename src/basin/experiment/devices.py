@@ -17,8 +17,8 @@ def pick(name: str, place: Place = ALONE) -> torch.device:
     """
     if place.size > 1 and (name == "mps" or name.startswith("cuda:")):
         raise ValueError(
-            f"device={name} is one device, and this run has {place.size} processes; use device=cuda,"
-            " which gives each its own, or cpu"
+            f"device={name} is one device, and this run has {place.size} processes; use"
+            " device=cuda, which gives each its own, or cpu"
         )
     if name == "auto":
         if torch.cuda.is_available():

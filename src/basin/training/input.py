@@ -67,7 +67,9 @@ class Input:
             whole = torch.cat([rows[-kept:], whole[0]]), torch.cat([draws[-kept:], whole[1]])
         num = len(whole[0])
         if num < self._ranks.size:
-            raise ValueError(f"a minibatch of {num} examples is too small for {self._ranks.size} ranks")
+            raise ValueError(
+                f"a minibatch of {num} examples is too small for {self._ranks.size} ranks"
+            )
         ours = self._ranks.share(num)
         indices, numbers = (column[ours] for column in whole)
         if stream == 0 and not exactly and not kept:
