@@ -3,8 +3,8 @@
 import pytest
 import torch
 from ranks import on_ranks
-from toy import BATCH, NUM, Net, build, same, sgd, train, weights
 from torch import nn
+from toy import BATCH, NUM, Net, build, same, sgd, train, weights
 
 from basin.optimizer.lookahead import Lookahead
 from basin.optimizer.sam import SAM, steepest

@@ -15,8 +15,8 @@ from basin.experiment import build
 from basin.experiment.check import Plan
 from basin.experiment.settings import Settings, seeds
 from basin.training.closure import MinibatchClosure
-from basin.training.dynamics import Dynamics
 from basin.training.distributed import Ranks
+from basin.training.dynamics import Dynamics
 from basin.training.evaluation import score
 from basin.training.input import Input
 from basin.training.network import Execution

@@ -16,8 +16,8 @@ from basin.experiment.errors import explain
 from basin.experiment.group import ToldByRank0
 from basin.experiment.job import Stopped
 from basin.experiment.run import run
-from basin.launch.place import place
 from basin.experiment.schema import register
+from basin.launch.place import place
 
 
 def run_command(configs: Path, *, full_error: bool) -> int:

@@ -16,8 +16,8 @@ from basin.experiment.job import tell
 from basin.experiment.point import Point
 from basin.experiment.run import run_point
 from basin.experiment.schema import register
-from basin.launch.place import place
 from basin.launch.lock import LostLock, RunningElsewhere
+from basin.launch.place import place
 from basin.launch.status import Status, read_status
 
 NAME = "frozen.yaml"
