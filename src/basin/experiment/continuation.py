@@ -16,8 +16,8 @@ from basin.training.precision import flags, resolve
 class Continuation:
     """The checkpoint of a run, or its absence.
 
-    exact: whether every process so far made the same choices of device, ranks, threads,
-    precision, compilation and versions, and deterministic kernels where that is a choice, so that the run is
+    exact: whether every process so far made the same choices of device, ranks, threads, precision,
+    compilation and versions, and deterministic kernels where that is a choice, so that the run is
     bitwise one that was never stopped.
     """
 

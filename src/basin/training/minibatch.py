@@ -46,9 +46,7 @@ class Minibatch:
                 f" pieces of {size} on each: use drop_last=true, another batch_size, or fewer ranks"
             )
         ranks = [cut(part, size, num) for part in self.parts]
-        (bounds,) = {
-            tuple(b) for b, part in zip(ranks, self.parts, strict=True) if part == len(self)
-        }
+        bounds = cut(len(self), size, num)
         for index in range(num):
             start, end = bounds[index], bounds[index + 1]
             yield replace(
