@@ -42,8 +42,6 @@ def submit(points: Sequence[Point], launching: Launching) -> list[RunState]:
             for point, now in zip(points, look(folders), strict=True)
             if point.settings["rerun"] or not (now.live or now.state == "done")
         ]
-        for point in wanted:
-            point.folder.create()
         snapshots = {
             on: _snapshot(launching.sweep) if on else None
             for on in {point.settings["runtime"]["snapshot"] for point in wanted}
