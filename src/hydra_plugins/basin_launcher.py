@@ -52,9 +52,9 @@ class PointLauncher(Launcher):
         points = prepare(job_overrides, composer, load=True)
         folder = folder_of(points, Path(self._config.hydra.sweep.dir))
         record(points, folder, self._config)
-        returns = {tuple(one.overrides): one for one in self.launch_points(points, folder)}
-        names = {point.name: tuple(point.words) for point in points}
-        return [returns[names[composer(words).name]] for words in job_overrides]
+        returns = self.launch_points(points, folder)
+        by_name = {point.name: one for point, one in zip(points, returns, strict=True)}
+        return [by_name[composer(words).name] for words in job_overrides]
 
     def launch_points(self, points: Sequence[Any], sweep: Path) -> list[JobReturn]:
         """Submit points (basin.experiment.point.Point), each run once."""

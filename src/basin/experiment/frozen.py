@@ -24,7 +24,11 @@ NAME = "frozen.yaml"
 
 
 def freeze(point: Point) -> Path:
-    """Write a point into its folder, with the folder that its relative paths begin at."""
+    """Write a point into its folder, with the folder that its relative paths begin at.
+
+    Raises ValueError where the run's folder cannot be written.
+    """
+    point.folder.create()
     folder = point.folder.path.resolve()
     content = {**asdict(point), "cwd": str(Path.cwd())}
     content["settings"]["results"] = str(folder.parent)

@@ -84,13 +84,13 @@ def _executor(sweep: Path, options: dict[str, Any], snapshot: str | None) -> Any
         import submitit
     except ImportError:
         raise ValueError('hydra/launcher=slurm needs submitit: pip install -e ".[slurm]"') from None
-    if shutil.which("sbatch") is None:
-        raise ValueError("hydra/launcher=slurm: there is no sbatch here; is this a login node?")
     if unknown := sorted(set(options) - {*SHARED, *OWN, *OTHER}):
         raise ValueError(
             f"hydra.launcher.{unknown[0]} is no option of hydra/launcher=slurm; what else sbatch"
             " takes goes by hydra.launcher.additional={name:value}"
         )
+    if shutil.which("sbatch") is None:
+        raise ValueError("hydra/launcher=slurm: there is no sbatch here; is this a login node?")
     given = {key: value for key, value in options.items() if value is not None}
     executor = submitit.AutoExecutor(
         sweep / "jobs", "slurm", slurm_max_num_timeout=given["max_num_timeout"]

@@ -42,10 +42,8 @@ def submit(points: Sequence[Point], launching: Launching) -> list[RunState]:
             for point, now in zip(points, look(folders), strict=True)
             if point.settings["rerun"] or not (now.live or now.state == "done")
         ]
-        for point in wanted:
-            point.folder.create()
         snapshots = {
-            on: _snapshot(launching.sweep) if on else None
+            on: snapshot_for(launching.sweep) if on else None
             for on in {point.settings["runtime"]["snapshot"] for point in wanted}
         }
         jobs = [
@@ -79,6 +77,7 @@ def submitting(folders: Sequence[Path]) -> ExitStack:
         return taken.pop_all()
 
 
-def _snapshot(sweep: Path) -> str:
+def snapshot_for(sweep: Path) -> str:
+    """The code of this process, copied beside the sweep."""
     commit, diff = code()
     return str(take(code_root(), sweep.parent / "code", {"commit": commit, "diff": diff}))

@@ -9,25 +9,24 @@ from basin.launch.state import RunState
 from basin.launch.table import Row
 from basin.launch.wait import counted
 
-HEAD = ("point", "job", "state", "epoch", "time left", "score", "remark")
+HEAD = ("#", "point", "job", "state", "epoch", "time left", "score", "remark")
 
 
 def overview(rows: Sequence[Row], states: Sequence[RunState]) -> str:
-    """A line a point, in the order of the sweep, and a line of counts."""
-    labels = {Path(row.folder): row.label for row in rows}
-    lines = [HEAD, *(_cells(labels.get(now.folder, now.folder.name), now) for now in states)]
+    """A line a state, with the number and the label of its row, and a line of counts."""
+    names = {Path(row.folder): (str(n), row.label) for n, row in enumerate(rows, start=1)}
+    lines = [HEAD, *((*names[now.folder], *_cells(now)) for now in states)]
     shown = [c for c in range(len(HEAD)) if any(line[c] for line in lines[1:])]
     widths = {c: max(len(line[c]) for line in lines) for c in shown}
     text = ["  ".join(line[c].ljust(widths[c]) for c in shown).rstrip() for line in lines]
     return "\n".join([*text, f"{len(states)} points: {counted(states)}"])
 
 
-def _cells(label: str, now: RunState) -> tuple[str, ...]:
+def _cells(now: RunState) -> tuple[str, ...]:
     epoch, epochs = now.status.get("epoch"), now.status.get("epochs")
     started = epoch is not None and epochs is not None and now.state != "queued"
     left = now.status.get("seconds_left") if now.state == "running" else None
     return (
-        label,
         now.submission.job if now.submission else "",
         now.state,
         f"{epoch:.1f} of {epochs:g}" if started else "",

@@ -108,6 +108,19 @@ def being_preempted(job: str) -> bool:
     return any(time != "PreemptTime=None" for time in times)
 
 
+def cancel(jobs: Iterable[str]) -> None:
+    """Ask SLURM to end jobs: running ones get SIGTERM, and checkpoint. ValueError where it cannot.
+
+    A few hundred at a time: a command line has its limits.
+    """
+    every = list(jobs)
+    for first in range(0, len(every), 200):
+        answer = _ask("scancel", *every[first : first + 200])
+        if answer is None or answer.returncode != 0:
+            said = answer.stderr.strip() if answer else "no answer"
+            raise ValueError(f"scancel failed ({said}); the jobs may still run")
+
+
 def max_array_size() -> int:
     """How many jobs an array of this cluster may have."""
     answer = _ask("scontrol", "show", "config")

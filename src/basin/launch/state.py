@@ -60,7 +60,7 @@ def _judge(
 ) -> RunState:
     said = status.get("state", "queued")
     jobs = _jobs(status, submission)
-    if (folder / "record.json").exists():
+    if (folder / "record.json").exists() and said != "queued":  # else it is to be trained anew
         found = Found("done")
     elif said == "failed":
         found = Found("failed", note=status.get("error", ""))
