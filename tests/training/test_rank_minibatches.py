@@ -34,16 +34,8 @@ def rows(size, draws, batch_size=16):
 
 @pytest.mark.parametrize("size", [2, 3, 4])
 def test_resampled_kept_and_of_any_size(size):
-    draws = [
-        {},
-        {"keep": 5},
-        {"size": 11},
-        {"size": 20, "keep": 9},
-        {"stream": 2},
-        {},
-        {"keep": 16},
-    ]
-    draws = [*draws[:-1], *[{}] * 9]  # over the end of a pass, whose last minibatch is smaller
+    draws = [{}, {"keep": 5}, {"size": 11}, {"size": 20, "keep": 9}, {"stream": 2}]
+    draws += [{}] * 9  # over the end of a pass, whose last minibatch is smaller
     together, closures = rows(size, draws)
     alone, (one,) = rows(1, draws)
     assert same(together, alone)

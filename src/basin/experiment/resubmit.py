@@ -22,6 +22,8 @@ def resubmit(sweep: Path, *, new_code: bool) -> list[RunState]:
     all points. Raises ValueError where the sweep's launcher froze nothing.
     """
     table = read_table(sweep)
+    if table.launcher == "local":
+        raise ValueError(f"{sweep} ran in a local pool: the sweep's own command goes on with it")
     folders = [Path(row.folder) for row in table.rows]
     with submitting(folders):
         wanted = [now.folder for now in look(folders) if not now.live and now.state != "done"]
