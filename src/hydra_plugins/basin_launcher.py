@@ -19,6 +19,7 @@ class PointLauncher(Launcher):
     """Launches points that some sweeper has composed, or overrides of any other sweeper."""
 
     name: str  # option of hydra/launcher
+    ranks = 1  # processes of each run
 
     def __init__(self, *, wait: bool, poll_seconds: float) -> None:
         """Whether to stay until every point has ended, and how often to look."""
@@ -49,7 +50,7 @@ class PointLauncher(Launcher):
                 " not wait for it; pass hydra.launcher.wait=true"
             )
         composer = Composer(self._context.config_loader, self._config)
-        points = prepare(job_overrides, composer, load=True)
+        points = prepare(job_overrides, composer, load=True, ranks=self.ranks)
         folder = folder_of(points, Path(self._config.hydra.sweep.dir))
         record(points, folder, self._config)
         returns = self.launch_points(points, folder)

@@ -24,6 +24,8 @@ class SlurmLauncher(PointLauncher):
             for key, value in options.items()
         }
 
+        self.ranks = int(options["nodes"]) * int(options["tasks_per_node"])
+
     def start(self, jobs: Sequence[Any], sweep: Path) -> Iterator[tuple[str, str]]:
         """One array, or several where the cluster's MaxArraySize is smaller."""
         from basin.experiment.slurm import start  # with torch: not for every Hydra program

@@ -44,7 +44,8 @@ class BasinSweeper(Sweeper):
         words = [*(f"{key}={value}" for key, value in self._params.items()), *arguments]
         lines = read_points(Path(self._file)) if self._file else [[]]
         expanded = [point for line in lines for point in composer.expand([*words, *line])]
-        points = prepare(expanded, composer, load=self._load)
+        ranks = self._launcher.ranks if isinstance(self._launcher, PointLauncher) else 1
+        points = prepare(expanded, composer, load=self._load, ranks=ranks)
         folder = folder_of(points, Path(self.config.hydra.sweep.dir))
         record(points, folder, self.config)
         returns: Sequence[JobReturn]

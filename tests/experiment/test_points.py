@@ -92,10 +92,10 @@ def test_a_product_and_a_file_of_points(composer, tmp_path):
 def test_all_bad_points_are_listed_and_the_same_run_is_one_point(composer):
     values = ["lr=0.1", "lr=-1", "lr=0.2", "model.depth=21", "model.depht=3"]
     with pytest.raises(BadPoints, match="3 of 5") as caught:
-        prepare([[*QUICK, value] for value in values], composer, load=False)
+        prepare([[*QUICK, value] for value in values], composer, load=False, ranks=1)
     assert set(caught.value.errors) == {"lr=-1", "model.depth=21", "model.depht=3"}
     words = [[*QUICK, "seed=1"], [*QUICK, "lr=0.3"], ["seed=1", *QUICK], [*QUICK, "lr=0.3"]]
-    points = prepare(words, composer, load=False)
+    points = prepare(words, composer, load=False, ranks=1)
     assert [point.words for point in points] == words[:2]
     assert own_words([["a=1", "b=2"], ["a=1", "b=3 c"], ["a=1"]]) == ["b=2", "'b=3 c'", ""]
     assert folder_of(points, train.CONFIGS).name.startswith("quickstart-")
@@ -107,9 +107,9 @@ def test_missing_data_refuse_a_sweep_once(composer, tmp_path, monkeypatch):
     nowhere = f"dataset.mirror={tmp_path.as_uri()}"
     words = [["dataset=cifar10", f"dataset.root={tmp_path}", nowhere, f"seed={i}"] for i in (0, 1)]
     with pytest.raises(BadPoints) as caught:
-        prepare(words, composer, load=True)
+        prepare(words, composer, load=True, ranks=1)
     assert len(caught.value.errors) == 2 and "cifar-10" in str(caught.value.errors["seed=1"])
-    assert len(prepare(words, composer, load=False)) == 2
+    assert len(prepare(words, composer, load=False, ranks=1)) == 2
 
 
 def test_a_sweep_with_a_bad_point_starts_none(monkeypatch, capfd, tmp_path):

@@ -51,12 +51,15 @@ def own_words(points: Sequence[Sequence[str]]) -> list[str]:
     return [shlex.join(word for word in words if word not in common) for words in points]
 
 
-def prepare(words: Sequence[Sequence[str]], composer: Composer, *, load: bool) -> list[Point]:
+def prepare(
+    words: Sequence[Sequence[str]], composer: Composer, *, load: bool, ranks: int
+) -> list[Point]:
     """Compose and check every point, each run once. Raises BadPoints naming all that are bad.
 
     load: read each data set too, fetching what is not there, so that no job finds it missing.
+    ranks: processes of each run.
     """
-    checker, points = Checker(load=load), list[Point]()
+    checker, points = Checker(load=load, ranks=ranks), list[Point]()
     errors: dict[str, Exception] = {}
     for name, one in zip(own_words(words), words, strict=True):
         try:
@@ -79,8 +82,8 @@ def prepare(words: Sequence[Sequence[str]], composer: Composer, *, load: bool) -
 class Checker:
     """`check` of many points, each distinct part of the work once."""
 
-    def __init__(self, *, load: bool) -> None:
-        self._load = load
+    def __init__(self, *, load: bool, ranks: int) -> None:
+        self._load, self._ranks = load, ranks
         self._checked: set[str] = set()
         self._loaded: set[str] = set()
         self._flops: dict[str, int] = {}
@@ -90,7 +93,7 @@ class Checker:
         key = json.dumps([_unseeded(point.settings), list(map(_unseeded, point.stages.values()))])
         if key in self._checked:
             return
-        plan = check(point.settings, point.stages, flops=self._count(point))
+        plan = check(point.settings, point.stages, ranks=self._ranks, flops=self._count(point))
         self._read(point, plan)
         self._checked.add(key)
 

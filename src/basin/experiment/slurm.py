@@ -17,10 +17,11 @@ from typing import Any
 
 from basin.experiment.frozen import FrozenJob
 from basin.experiment.job import Stopped
+from basin.launch.place import place
 from basin.launch.slurm import being_preempted, max_array_size
 from basin.launch.status import Status
 
-SHARED = ("timeout_min", "cpus_per_task", "gpus_per_node", "mem_gb")
+SHARED = ("timeout_min", "nodes", "tasks_per_node", "cpus_per_task", "gpus_per_node", "mem_gb")
 OWN = ("partition", "account", "qos", "constraint", "signal_delay_s", "array_parallelism")
 OTHER = ("max_num_timeout", "setup", "additional")
 PATIENCE = 120.0  # seconds until SLURM has ended a job that it sent SIGTERM
@@ -42,6 +43,8 @@ class SlurmJob:
             Status(Path(self.job.folder)).failed(error)
             raise
         except Stopped as stopped:
+            if place().rank:  # an exit code would end rank 0 before it has asked for the next job
+                return "as rank 0 says"
             if stopped.code == 128 + signal.SIGTERM:
                 _await_end()
             sys.exit(stopped.code)
@@ -101,7 +104,10 @@ def _executor(sweep: Path, options: dict[str, Any], snapshot: str | None) -> Any
         stderr_to_stdout=True,  # one log a job
         slurm_setup=[*_environment(snapshot), *given["setup"]],
         slurm_additional_parameters=given["additional"],
-        slurm_srun_args=[f"--cpus-per-task={cpus}"] if cpus else [],  # srun takes not sbatch's
+        slurm_srun_args=[
+            "--kill-on-bad-exit=1",  # one process of a run that fails ends the others
+            *([f"--cpus-per-task={cpus}"] if cpus else []),  # srun takes not sbatch's
+        ],
         **{key: given[key] for key in SHARED if key in given},
         **{f"slurm_{key}": given[key] for key in OWN if key in given},
     )
