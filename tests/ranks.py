@@ -53,13 +53,26 @@ def torchrun(size: int, *arguments: str, output: Path, **options: Any) -> list[C
 
     options: of `Command`, for rank 0.
     """
-    port = unused_port()
-    commands = []
-    for rank in range(size):
-        place = {"RANK": rank, "WORLD_SIZE": size, "LOCAL_RANK": rank}
-        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        variables = {name: str(value) for name, value in {**place, **meeting}.items()}
-        file = output.with_name(f"{output.name}.{rank}")
-        own = options if rank == 0 else {}
-        commands.append(Command(*arguments, output=file, variables=variables, **own))
-    return commands
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": unused_port(), "WORLD_SIZE": size}
+    places = [{"RANK": rank, "LOCAL_RANK": rank, **meeting} for rank in range(size)]
+    return _started(places, arguments, output, options)
+
+
+def srun(size: int, *arguments: str, output: Path) -> list[Command]:
+    """`srun --ntasks=SIZE python train.py ARGUMENTS` on one node, without SLURM."""
+    step = {"SLURM_STEP_NUM_TASKS": size, "SLURM_STEP_NUM_NODES": 1, "SLURM_STEP_NODELIST": "n1"}
+    step["MASTER_PORT"] = unused_port()
+    places = [{"SLURM_PROCID": rank, "SLURM_LOCALID": rank, **step} for rank in range(size)]
+    return _started(places, arguments, output, {})
+
+
+def _started(places: Any, arguments: Any, output: Path, options: dict[str, Any]) -> list[Command]:
+    return [
+        Command(
+            *arguments,
+            output=output.with_name(f"{output.name}.{rank}"),
+            variables={name: str(value) for name, value in place.items()},
+            **(options if rank == 0 else {}),
+        )
+        for rank, place in enumerate(places)
+    ]

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from commands import MINI, ROOT, Command, bitwise, final_weights, run
-from ranks import on_ranks, torchrun
+from ranks import on_ranks, srun, torchrun
 from torch.testing import assert_close
 
 from basin.experiment.group import Found, ToldByRank0, leading, together, told_by_rank_0
@@ -187,6 +187,70 @@ def test_the_others_learn_what_rank_0_found_or_why_it_failed():
 
 
 @pytest.mark.slow
+def test_the_processes_of_one_srun(two, tmp_path):
+    commands = srun(2, *EXACT, f"results={tmp_path}", output=tmp_path / "output")
+    wait(commands, 0, 0)
+    assert not commands[1].text()
+    assert bitwise(final_weights(tmp_path), final_weights(two))
+
+
+@pytest.mark.slow
+def test_a_point_that_one_process_runs_is_refused_to_two(tmp_path):
+    other = Command(*EXACT, "epochs=1000", f"results={tmp_path}", output=tmp_path / "other")
+    while not list(tmp_path.glob("*/metrics.jsonl")):
+        assert other.process.is_alive(), other.text()
+        time.sleep(0.05)
+    again = [*EXACT, "epochs=1000", f"results={tmp_path}"]
+    commands = torchrun(2, *again, output=tmp_path / "again")
+    wait(commands, 1, 1)
+    assert "is being run by" in commands[0].text() and not commands[1].text()
+    assert other.process.is_alive()
+    other.kill(signal.SIGTERM)
+    other.wait()
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_ends_every_rank_and_is_told_once(tmp_path):
+    wild = [*EXACT, "optimizer.lr=1e30", f"results={tmp_path}"]
+    commands = torchrun(2, *wild, output=tmp_path / "output")
+    wait(commands, 1, 1)
+    assert "is not finite since step" in commands[0].text() and not commands[1].text()
+    (status,) = tmp_path.glob("*/status.json")
+    assert json.loads(status.read_text())["state"] == "failed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "method",
+    [
+        ["optimizer=sam", "optimizer.m=8"],
+        ["optimizer=lookahead", "averaging=swa", "averaging.swa.start=1"],
+        ["optimizer=koala_m"],
+        ["optimizer=entropy_sgd"],
+        ["optimizer=replicated_sgd"],
+        ["bn_ranks=local", "micro_batch=5"],
+        ["bn_ranks=local", "augment=mixup", "dataset.validation=40", "dataset.limit_train=150"],
+    ],
+    ids=" ".join,
+)
+def test_other_methods_end_and_resume_on_two_ranks(method, tmp_path):
+    """The last minibatches of some are shared unequally."""
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    arguments = [*EXACT, OFTEN, "dataset.limit_train=183", *method]
+    wait(torchrun(2, *arguments, f"results={straight}", output=tmp_path / "0"), 0, 0)
+    commands = torchrun(
+        *(2, *arguments, f"results={killed}"),
+        output=tmp_path / "1",
+        kill_at=("basin.training.closure", "MinibatchClosure.resample", 9),
+    )
+    assert commands[0].wait() == -signal.SIGKILL, commands[0].text()
+    commands[1].wait()
+    wait(torchrun(2, *arguments, f"results={killed}", output=tmp_path / "2"), 0, 0)
+    assert bitwise(final_weights(straight), final_weights(killed))
+    assert metrics(straight) == metrics(killed)
+
+
+@pytest.mark.slow
 def test_torchrun_itself_and_its_signal(two, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += [str(ROOT / "train.py"), *EXACT, f"results={tmp_path}"]
@@ -195,12 +259,10 @@ def test_torchrun_itself_and_its_signal(two, tmp_path):
     assert bitwise(final_weights(tmp_path), final_weights(two))
     longer = [*command, "epochs=1000", "runtime.checkpoint_every=1000"]
     running = subprocess.Popen(longer, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    while not any("digits" in p.parent.name for p in tmp_path.glob("*/last.pt")):
+    while len(list(tmp_path.glob("*/metrics.jsonl"))) < 2:  # until it has had an epoch
         assert running.poll() is None
-        if len(list(tmp_path.glob("*/metrics.jsonl"))) == 2:  # the longer run has had an epoch
-            running.send_signal(signal.SIGINT)
-            break
         time.sleep(0.1)
+    running.send_signal(signal.SIGINT)
     _, text = running.communicate(timeout=60)
     assert running.returncode != 0
     assert "the same command continues" in text, text
