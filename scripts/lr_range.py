@@ -28,7 +28,6 @@ from basin.analysis.lr_range_picture import draw
 from basin.core.files import write_json
 from basin.experiment.errors import explain
 from basin.training.bookkeeping import Bookkeeping
-from basin.training.checkpoint import Checkpoints
 from basin.training.loop import fit
 from basin.training.meter import Intervals
 from basin.training.tally import NonFinite
@@ -68,6 +67,9 @@ class Measurements:
     def progress(self, line: dict[str, Any]) -> None:
         """Nothing between points."""
 
+    def save(self, content: dict[str, Any]) -> None:
+        """Nothing: a range test has no checkpoints."""
+
 
 def ramp(fields: Sequence[str], low: float, high: float, shape: str) -> list[str]:
     """The command line with the ramp in the place of lr and schedule; ValueError for bad bounds."""
@@ -94,9 +96,8 @@ def measure(stage: FirstStage, num: int, factor: float) -> tuple[list[Measuremen
         stage.parts,
         replace(stage.evaluator, parts={part: parts[part]}),
         intervals=Intervals(evaluate=state.stage.epochs / num, checkpoint=inf),
-        checkpoints=Checkpoints(Path("never-written"), notice=print),
-        log=log,
-        interrupted=lambda: False,
+        output=log,
+        interrupted=lambda: 0,
         header=lambda epoch: {},
     )
     try:

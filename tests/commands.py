@@ -16,7 +16,10 @@ import torch
 from safetensors.torch import load_file
 
 ROOT = Path(__file__).resolve().parents[1]
-PRELOAD = ["torch", "torchmetrics.functional.classification", "sklearn.datasets", "commands"]
+PRELOAD = [
+    *("torch", "torch.distributed", "torchmetrics.functional.classification", "sklearn.datasets"),
+    *("commands", "toy"),
+]
 MINI = [
     *("experiment=quickstart", "epochs=3", "dataset.limit_train=192", "batch_size=32"),
     *("device=cpu", "runtime.threads=1", "logger=none"),
@@ -28,8 +31,15 @@ At = tuple[str, str, int]
 """Call number n of a function: module, name (with its class), n."""
 
 
-def _child(arguments: list[str], output: str, kill_at: At | None, full_at: At | None) -> None:
+def _child(
+    arguments: list[str],
+    output: str,
+    kill_at: At | None,
+    full_at: At | None,
+    variables: dict[str, str],
+) -> None:
     sys.path.insert(0, str(ROOT))
+    os.environ |= variables
     with Path(output).open("a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -76,12 +86,13 @@ class Command:
         output: Path,
         kill_at: At | None = None,
         full_at: At | None = None,
+        variables: dict[str, str] | None = None,
     ) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOAD)
         self.output = output
         self.process = context.Process(
-            target=_child, args=([*arguments], str(output), kill_at, full_at)
+            target=_child, args=([*arguments], str(output), kill_at, full_at, variables or {})
         )
         self.process.start()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +16,6 @@ from basin.core.protocols import Counters, Stage, TrainState
 from basin.dataset.resident import Resident
 from basin.optimizer.sgd import SGD
 from basin.training.bookkeeping import Bookkeeping
-from basin.training.checkpoint import Checkpoints
 from basin.training.closure import MinibatchClosure
 from basin.training.dynamics import Dynamics
 from basin.training.input import Input
@@ -89,6 +87,9 @@ class Sink:
     def progress(self, line):
         pass
 
+    def save(self, content):
+        pass
+
 
 def build(
     method,
@@ -154,8 +155,7 @@ class Around(Bookkeeping):
             parts,
             evaluator,
             intervals=Intervals(1.0, 1.0),
-            checkpoints=Checkpoints(Path("/nonexistent"), notice=print),
-            log=self.sink,
+            output=self.sink,
             interrupted=lambda: False,
             header=lambda epoch: {},
         )

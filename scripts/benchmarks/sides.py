@@ -51,8 +51,7 @@ class Ours:
             stage.parts,
             stage.evaluator,
             intervals=Intervals(evaluate=math.inf, checkpoint=math.inf),
-            checkpoints=checkpoints,
-            log=Output(lines, [lines], Status(folder), checkpoints, epochs, permit=lambda: None),
+            output=Output(lines, [lines], Status(folder), checkpoints, epochs, permit=lambda: None),
             interrupted=self._pause,
             header=lambda epoch: {},
         )

@@ -12,8 +12,8 @@ from first_stage import CONFIGS, FirstStage, composed, first_stage
 from omegaconf import OmegaConf
 
 from basin.experiment import build
+from basin.experiment.follow import Unheard
 from basin.training.bookkeeping import Bookkeeping
-from basin.training.checkpoint import Checkpoints
 from basin.training.loop import fit
 from basin.training.meter import Intervals
 from goldens.platform import Platform, this_platform
@@ -45,16 +45,6 @@ class Trajectory:
 
 class Finished(Exception):
     """The last step is done."""
-
-
-class Silent:
-    """A training.bookkeeping.Log."""
-
-    def epoch(self, line: dict[str, Any]) -> None:
-        """Nothing."""
-
-    def progress(self, line: dict[str, Any]) -> None:
-        """Nothing."""
 
 
 def options(shorter: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -115,8 +105,7 @@ def _losses(stage: FirstStage) -> list[float]:
         parts,
         stage.evaluator,
         intervals=Intervals(evaluate=inf, checkpoint=inf),
-        checkpoints=Checkpoints(Path("never-written"), notice=print),
-        log=Silent(),
+        output=Unheard(),
         interrupted=look,
         header=lambda epoch: {},
     )

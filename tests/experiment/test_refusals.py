@@ -137,7 +137,7 @@ def test_the_first_bad_step_is_named_with_its_epoch_and_lr():
     targets = torch.tensor([0, 1])
     for step, loss in enumerate([1.0, float("inf"), float("nan"), 1.0]):
         tally.begin(step, step / 4, 0.1 * step)
-        tally.add(torch.tensor([loss, 1.0]), logits, targets)
+        tally.add(torch.tensor([loss, 1.0]), logits, targets, num=2)
     with pytest.raises(NonFinite, match=r"since step 1 \(epoch 0.250, lr=0.1\)"):
         tally.read()
 

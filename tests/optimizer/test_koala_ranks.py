@@ -1,10 +1,7 @@
 """KOALA over two processes takes the updates of one (gloo, on this machine)."""
 
-import multiprocessing
-import os
-
 import torch
-from torch import distributed as dist
+from ranks import on_ranks
 from toy import NUM, Net, build
 
 from basin.optimizer.koala_m import KoalaM
@@ -34,26 +31,12 @@ def three_steps(make):
     return [p.detach() for p in parts.state.model.parameters()]
 
 
-def rank(number, port, queue):
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=number, world_size=2)
-    for make in (koala_v, koala_m):
-        queue.put((make.__name__, [w.numpy() for w in three_steps(make)]))
-    dist.destroy_process_group()
+def both():
+    return {make.__name__: three_steps(make) for make in (koala_v, koala_m)}
 
 
-def test_two_ranks_have_one_filter(unused_port):
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    processes = [context.Process(target=rank, args=(i, unused_port, queue)) for i in range(2)]
-    for process in processes:
-        process.start()
-    results = [queue.get(timeout=120) for _ in range(4)]
-    for process in processes:
-        process.join(60)
-        assert process.exitcode == 0
-    whole = {make.__name__: three_steps(make) for make in (koala_v, koala_m)}
-    for name, weights in results:
-        for a, b in zip(weights, whole[name], strict=True):
-            torch.testing.assert_close(torch.from_numpy(a), b, rtol=1e-10, atol=1e-14)
+def test_two_ranks_have_one_filter():
+    whole = both()
+    for weights in on_ranks(2, both):
+        for name, expected in whole.items():
+            torch.testing.assert_close(weights[name], expected, rtol=1e-10, atol=1e-14)

@@ -1,10 +1,7 @@
-"""The closure over two processes gives the gradient of one (gloo, on this machine)."""
-
-import multiprocessing
-import os
+"""The closure over two processes computes what it does in one (gloo, on this machine)."""
 
 import torch
-from torch import distributed as dist
+from ranks import on_ranks
 from toy import NUM, Net, build, same, sgd
 
 
@@ -13,7 +10,7 @@ class NoBN(Net):
         return self.fc(torch.relu(self.conv(x)).mean((2, 3)))
 
 
-def two_steps(*, sync=True):
+def two_steps(sync):
     """Gradients of a full and of a partial, unequal minibatch, and what was drawn."""
     parts = build(lambda g, m: (sgd(g), {}, {}), model=NoBN, batch_size=NUM - 7)
     gradients, indices = [], []
@@ -23,38 +20,26 @@ def two_steps(*, sync=True):
         used = [p.grad for p in parts.state.model.parameters() if p.grad is not None]
         gradients += [*used, loss]
         indices.append(parts.closure.batch.indices)
-    return [g.clone() for g in gradients], indices, parts.state.counters.examples
+    tally = parts.closure.tally.read()
+    return [g.clone() for g in gradients], indices, parts.state.counters.examples, tally
 
 
-def rank(number, port, queue):
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=number, world_size=2)
-    gradients, indices, examples = two_steps()
-    local, _, _ = two_steps(sync=False)
-    queue.put((number, [g.numpy() for g in gradients], [i.numpy() for i in indices], examples))
-    queue.put((number, [g.numpy() for g in local]))
-    dist.destroy_process_group()
-
-
-def test_two_ranks_share_every_minibatch_and_average_by_size(unused_port):
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    processes = [context.Process(target=rank, args=(i, unused_port, queue)) for i in range(2)]
-    for process in processes:
-        process.start()
-    results = [queue.get(timeout=120) for _ in range(4)]
-    for process in processes:
-        process.join(60)
-        assert process.exitcode == 0
-    whole, indices, examples = two_steps()
-    ranks = sorted((r for r in results if len(r) == 4), key=lambda r: r[0])
-    for _, gradients, _, counted in ranks:
+def test_two_ranks_share_every_minibatch_and_average_by_size():
+    whole, indices, examples, tally = two_steps(sync=True)
+    ranks = on_ranks(2, two_steps, True)
+    for gradients, _, counted, read in ranks:
         assert counted == examples
-        for a, b in zip(gradients, whole, strict=True):
-            torch.testing.assert_close(torch.from_numpy(a), b, rtol=1e-11, atol=1e-15)
+        assert read["error"] == tally["error"]
+        assert abs(read["loss"] / tally["loss"] - 1) < 1e-6
+        torch.testing.assert_close(gradients, whole, rtol=1e-11, atol=1e-15)
     for step, together in enumerate(indices):
-        halves = [torch.from_numpy(r[2][step]) for r in ranks]
-        assert torch.equal(torch.cat(halves), together)
-    first, second = (r for r in sorted((r for r in results if len(r) == 2), key=lambda r: r[0]))
-    assert not same(*([torch.from_numpy(g) for g in r[1]] for r in (first, second)))
+        assert torch.equal(torch.cat([rank[1][step] for rank in ranks]), together)
+
+
+def test_without_sync_each_rank_keeps_its_own_gradient_and_all_know_the_loss():
+    whole = two_steps(sync=False)[0]
+    first, second = (rank[0] for rank in on_ranks(2, two_steps, False))
+    losses = slice(len(first) // 2 - 1, None, len(first) // 2)
+    torch.testing.assert_close(first[losses], whole[losses], rtol=1e-11, atol=1e-15)
+    assert same(first[losses], second[losses])
+    assert not same(first, second)

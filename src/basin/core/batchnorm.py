@@ -17,7 +17,7 @@ class RunningStatistics:
         self._layers = [
             m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats
         ]
-        self._floats = [
+        self.floats = [
             b for m in self._layers for b in (m.running_mean, m.running_var) if b is not None
         ]
         self._counts = [
@@ -37,7 +37,7 @@ class RunningStatistics:
 
     def chunked(self) -> ChunkedStatistics:
         """Start of a step whose chunks move the statistics once, by the mean of theirs."""
-        return ChunkedStatistics(self._floats, self._counts)
+        return ChunkedStatistics(self.floats, self._counts)
 
 
 class ChunkedStatistics:

@@ -31,11 +31,11 @@ class Closure(Protocol):
     """
 
     model: nn.Module
-    losses: Tensor  # (B,) of the latest call
+    losses: Tensor  # (B,) of the latest call, on this rank
 
     @property
     def size(self) -> int:
-        """Examples in this minibatch or chunk, on this rank."""
+        """Examples in this minibatch or chunk, on all ranks."""
         ...
 
     def __call__(
@@ -60,7 +60,10 @@ class Closure(Protocol):
         ...
 
     def chunks(self, size: int) -> Iterator[Closure]:
-        """This minibatch in pieces of `size` examples (the last may be smaller), each a closure."""
+        """This minibatch in pieces of `size` examples of each rank, each a closure.
+
+        The last may be smaller.
+        """
         ...
 
     def evaluate(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-Score = Callable[[Tensor, Tensor], dict[str, float]]
+Score = Callable[["Tensor", "Tensor"], dict[str, float]]
 """Outputs (N, K) of a model and targets (N,) -> scores by name, each the better the lower.
 
 The first is the headline: the best epoch is chosen by it, and sweeps and tables read it.

@@ -1,4 +1,4 @@
-"""Whether data set, augmentations, model and objective of a run fit each other."""
+"""Whether data set, augmentations, model, objective and processes of a run fit each other."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from basin.core.clock import Clock
 from basin.experiment import build
 from basin.experiment.settings import Settings
+from basin.training.synced_batchnorm import synchronisable
 
 
 def check_agreement(settings: Settings, dataset: Any, network: nn.Module) -> None:
@@ -23,6 +25,33 @@ def check_agreement(settings: Settings, dataset: Any, network: nn.Module) -> Non
         build.objective(settings)(outputs, targets)
     except ValueError as error:
         raise ValueError(f"objective: {error}") from None
+
+
+def check_ranks(settings: Settings, network: nn.Module, clock: Clock, ranks: int) -> None:
+    """Raise ValueError where a minibatch has not examples for each of several processes.
+
+    Or where BN layers cannot be synchronised, as the configuration says.
+    """
+    batch_size = clock.batch_size
+    if batch_size % ranks:
+        raise ValueError(
+            f"batch_size={batch_size} is that of all {ranks} processes and does not divide over"
+            f" them; take {batch_size // ranks * ranks or ranks}, or another number of processes"
+        )
+    rest = clock.examples % batch_size
+    if 0 < rest < ranks:
+        raise ValueError(
+            f"the last minibatch of each epoch has {rest} of batch_size={batch_size} images, fewer"
+            f" than there are processes ({ranks}); use drop_last=true, or another batch_size"
+        )
+    if settings["bn_ranks"] != "local":
+        synchronisable(network)
+    for name, averager in settings["averaging"].items():
+        if averager.get("keep") == "disk":
+            raise ValueError(
+                f"averaging.{name}.keep=disk: only the first of {ranks} processes writes files, and"
+                " every one needs the members; take keep=cpu"
+            )
 
 
 def _check_regression(settings: Settings, shape: tuple[int, int, int], network: nn.Module) -> None:

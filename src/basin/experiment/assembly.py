@@ -16,6 +16,7 @@ from basin.experiment import build
 from basin.experiment.check import Plan
 from basin.experiment.settings import Settings, seeds
 from basin.training.closure import MinibatchClosure
+from basin.training.distributed import Ranks
 from basin.training.dynamics import Dynamics
 from basin.training.evaluation import score
 from basin.training.input import Input
@@ -24,6 +25,7 @@ from basin.training.precision import Precision
 from basin.training.reporting import Evaluator
 from basin.training.scheduling import Scheduling
 from basin.training.snapshot import Parts
+from basin.training.synced_batchnorm import with_synced_batchnorm
 from basin.training.tally import Tally
 
 
@@ -61,13 +63,14 @@ class Assembly:
     def model(self) -> nn.Module:
         """The network, initialised on the CPU so that every device begins with the same weights."""
         seed_generators(derive(seeds(self._settings)["seed_init"], "weights"), self._device)
-        return self.place(
-            build.model(
-                self._settings,
-                num_classes=len(self.dataset.classes),
-                in_channels=self.dataset.shape[0],
-            )
+        network = build.model(
+            self._settings,
+            num_classes=len(self.dataset.classes),
+            in_channels=self.dataset.shape[0],
         )
+        if Ranks().size > 1 and self._settings["bn_ranks"] != "local":
+            network = with_synced_batchnorm(network)
+        return self.place(network)
 
     def transferred(self, settings: Settings, model: nn.Module, solutions: Solutions) -> nn.Module:
         """The model that a stage begins with, of the one that the stage before it leaves."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -12,14 +13,20 @@ from basin.core.clock import Clock, check_duration
 from basin.core.parameters import DECAY
 from basin.core.random import CounterDraws
 from basin.experiment import build
-from basin.experiment.agreement import check_agreement
+from basin.experiment.agreement import check_agreement, check_ranks
 from basin.experiment.settings import Settings, seeds
 from basin.experiment.stage_check import check_stages
 from basin.experiment.targets import check_targets
 from basin.training.network import BN_UPDATES
 from basin.training.precision import PRECISIONS
+from basin.training.synced_batchnorm import BN_RANKS
 
-CHOICES = {"precision": PRECISIONS, "decay": DECAY, "bn_update": BN_UPDATES}
+CHOICES = {
+    "precision": PRECISIONS,
+    "decay": DECAY,
+    "bn_update": BN_UPDATES,
+    "bn_ranks": (None, *BN_RANKS),
+}
 
 
 @dataclass(frozen=True)
@@ -33,8 +40,27 @@ class Plan:
     flops: int  # of one forward pass of one example, 2 a multiply-add
 
 
-def check(settings: Settings, stages: dict[str, Settings]) -> Plan:
-    """Build the run on the meta device. Raises ValueError naming the first bad argument."""
+def flops_of(network: torch.nn.Module, shape: tuple[int, int, int]) -> int:
+    """FLOPs of a forward pass of one example, by torch's counter, on the meta device."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.eval()(torch.empty(1, *shape, device="meta"))
+    return counter.get_total_flops()
+
+
+def check(
+    settings: Settings,
+    stages: dict[str, Settings],
+    *,
+    ranks: int = 1,
+    flops: Callable[[torch.nn.Module, tuple[int, int, int]], int] = flops_of,
+) -> Plan:
+    """Build the run on the meta device. Raises ValueError naming the first bad argument.
+
+    ranks: processes of the run.
+    flops: of a network and the shape of an image, for callers that know them already.
+    """
     _fields(settings)
     _rerun(settings, list(stages))
     for stage in (settings, *stages.values()):
@@ -56,13 +82,15 @@ def check(settings: Settings, stages: dict[str, Settings]) -> Plan:
         in_channels=dataset.facts.shape[0],
     )
     check_agreement(settings, dataset, network)
+    if ranks > 1:
+        check_ranks(settings, network, clock, ranks)
     _try_augmentations(settings, dataset)
     return Plan(
         dataset=dataset,
         clock=clock,
         epochs={name: clock.epochs(stage["epochs"]) for name, stage in stages.items()},
         parameters=sum(p.numel() for p in trained.parameters() if p.requires_grad),
-        flops=flops_of(trained, dataset.facts.shape),
+        flops=flops(trained, dataset.facts.shape),
     )
 
 
@@ -77,15 +105,6 @@ def clock_of(settings: Settings, num_train: int) -> Clock:
         raise ValueError(f"micro_batch={micro_batch} is not between 1 and batch_size={batch_size}")
     drawn = num_train // batch_size * batch_size if settings["drop_last"] else num_train
     return Clock(drawn, batch_size)
-
-
-def flops_of(network: torch.nn.Module, shape: tuple[int, int, int]) -> int:
-    """FLOPs of a forward pass of one example, by torch's counter, on the meta device."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network.eval()(torch.empty(1, *shape, device="meta"))
-    return counter.get_total_flops()
 
 
 def _try_augmentations(settings: Settings, dataset: Any) -> None:
@@ -115,7 +134,9 @@ def _rerun(settings: Settings, stages: list[str]) -> None:
 def _fields(settings: Settings) -> None:
     for name, allowed in CHOICES.items():
         if settings[name] not in allowed:
-            raise ValueError(f"{name}={settings[name]!r} is not one of {', '.join(allowed)}")
+            raise ValueError(
+                f"{name}={settings[name]!r} is not one of {', '.join(map(str, allowed))}"
+            )
     for name in ("lr", "weight_decay"):
         if settings[name] is not None and not 0 <= settings[name] < inf:
             raise ValueError(f"{name}={settings[name]} is not a finite number of 0 or more")

@@ -13,8 +13,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from basin.experiment.errors import explain
-from basin.experiment.run import Stopped, run
+from basin.experiment.group import ToldByRank0
+from basin.experiment.job import Stopped
+from basin.experiment.run import run
 from basin.experiment.schema import register
+from basin.launch.place import place
 
 
 def run_command(configs: Path, *, full_error: bool) -> int:
@@ -23,6 +26,7 @@ def run_command(configs: Path, *, full_error: bool) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing them
     try:
         failures: list[Exception] = []
+        _refuse_several_sweeps()
         task(configs, failures)()
         if failures:
             raise failures[0]
@@ -30,10 +34,13 @@ def run_command(configs: Path, *, full_error: bool) -> int:
         return stopped.code
     except KeyboardInterrupt:
         return 130
+    except ToldByRank0:
+        return 1
     except Exception as error:
         if full_error:
             raise
-        print(f"error: {explain(error, str(configs))}", file=sys.stderr)
+        where = f" on rank {place().rank}" if place().rank else ""
+        print(f"error{where}: {explain(error, str(configs))}", file=sys.stderr)
         return 1
     finally:
         if not full_error:
@@ -55,3 +62,12 @@ def task(configs: Path, failures: list[Exception]) -> Any:
             return float("nan")
 
     return train
+
+
+def _refuse_several_sweeps() -> None:
+    if place().size > 1 and {"-m", "--multirun"} & set(sys.argv[1:]):
+        raise ValueError(
+            "-m under torchrun or srun would start the sweep once in each of its processes; give"
+            " one point, or start the sweep without torchrun and let hydra/launcher=slurm"
+            " hydra.launcher.tasks_per_node=... start several processes for each point"
+        )

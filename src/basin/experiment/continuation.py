@@ -7,7 +7,8 @@ from typing import Any
 
 from basin.experiment.environment import choices
 from basin.experiment.identity import differences, essential
-from basin.experiment.job import Job, Output, tell
+from basin.experiment.job import Job, tell
+from basin.logger.jsonl import JsonLines
 from basin.training.checkpoint import CheckpointError
 from basin.training.precision import flags, resolve
 
@@ -15,36 +16,40 @@ from basin.training.precision import flags, resolve
 class Continuation:
     """The checkpoint of a run, or its absence.
 
-    exact: whether every process so far made the same choices of device, threads, precision,
+    exact: whether every process so far made the same choices of device, ranks, threads, precision,
     compilation and versions, and deterministic kernels where that is a choice, so that the run is
     bitwise one that was never stopped.
     trunk: the stage that another run trained, and that run; None for none.
     """
 
-    def __init__(self, job: Job, output: Output) -> None:
-        self._job, self.content = job, output.checkpoints.load()
-        self.trunk = None if self.content is None else self.content.get("trunk")
+    def __init__(self, job: Job, content: dict[str, Any] | None) -> None:
+        self._job, self.content = job, content
+        self.trunk = None if content is None else content.get("trunk")
         self.precision = job.precision
         if self.content is not None:
             self._refuse_foreign(self.content)
             before = self.content["choices"]["precision"]  # not chosen again
             self.precision = resolve(before, job.device)
         self._choices = choices(job.device, self.precision, job.settings)
-        earlier = self._choices if self.content is None else self.content["choices"]
         now = self._choices
+        earlier = now if self.content is None else {"ranks": 1, **self.content["choices"]}
         differing = [f"{k} {v} -> {now.get(k)}" for k, v in earlier.items() if v != now.get(k)]
         repeatable = job.device.type == "cpu" or job.settings["runtime"]["deterministic"]
         self.exact = self.content is None or (
             not differing and repeatable and self.content["exact"]
         )
         self.computed = {**now, **flags()}
-        missing = output.lines.rewind(0 if self.content is None else self.content["position"])
+        self._differing = differing
+
+    def announce(self, lines: JsonLines) -> None:
+        """Cut metrics.jsonl back to where the run goes on, and say where that is."""
+        missing = lines.rewind(0 if self.content is None else self.content["position"])
         if missing:
             tell(f"metrics.jsonl lacks {missing} bytes that were there; its earlier lines are lost")
         if self.content is not None:
             note = f"continuing at epoch {self.content['epoch']:.3f}"
-            if differing:
-                note += f"; no longer bitwise the undisturbed run: {', '.join(differing)}"
+            if self._differing:
+                note += f"; no longer bitwise the undisturbed run: {', '.join(self._differing)}"
             tell(note)
 
     @property

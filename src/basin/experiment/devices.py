@@ -6,12 +6,23 @@ import platform
 
 import torch
 
+from basin.launch.place import ALONE, Place
 
-def pick(name: str) -> torch.device:
-    """The device of `auto | cpu | cuda | cuda:N | mps`; ValueError where it is not there."""
+
+def pick(name: str, place: Place = ALONE) -> torch.device:
+    """The device of `auto | cpu | cuda | cuda:N | mps`; ValueError where it is not there.
+
+    Of several processes on a machine each takes the GPU of its number there, or the only one that
+    it sees.
+    """
+    if place.size > 1 and (name == "mps" or name.startswith("cuda:")):
+        raise ValueError(
+            f"device={name} is one device, and this run has {place.size} processes; use"
+            " device=cuda, which gives each its own, or cpu"
+        )
     if name == "auto":
         if torch.cuda.is_available():
-            return _cuda(name, torch.device("cuda"))
+            return _cuda(name, torch.device("cuda"), place)
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
@@ -21,12 +32,14 @@ def pick(name: str) -> torch.device:
         raise ValueError(f"device={name!r} is not one of auto, cpu, cuda, cuda:N, mps")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ValueError(f"device={name}: this machine has none; use device=cpu")
-    return _cuda(name, device) if device.type == "cuda" else device
+    return _cuda(name, device, place) if device.type == "cuda" else device
 
 
-def _cuda(name: str, device: torch.device) -> torch.device:
+def _cuda(name: str, device: torch.device, place: Place) -> torch.device:
     """With its index, which torch.cuda's functions ask for."""
     count = torch.cuda.device_count()
+    if place.size > 1 and count != 1:
+        device = torch.device("cuda", place.local_rank)
     if (device.index or 0) >= count:
         there = f"{count} CUDA devices" if count else "no CUDA device"
         raise ValueError(f"device={name}: torch {torch.__version__} finds {there}; use device=cpu")

@@ -15,6 +15,8 @@ import torch
 
 import basin
 from basin.experiment.devices import device_name
+from basin.launch.snapshot import origin_of
+from basin.training.distributed import Ranks
 
 PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "torchmetrics", "safetensors")
 VARIABLES = (
@@ -32,6 +34,7 @@ def choices(device: torch.device, precision: str, settings: dict[str, Any]) -> d
     """What must be the same for a continued run to be bitwise the run that was not stopped."""
     return {
         "device": device_name(device),
+        "ranks": Ranks().size,
         "threads": torch.get_num_threads(),
         "precision": precision,
         "compile": settings["runtime"]["compile"],
@@ -61,9 +64,20 @@ def environment(device: torch.device) -> dict[str, Any]:
     }
 
 
+def code_root() -> Path:
+    """The folder that holds src: a checkout, a snapshot, or whatever basin was installed into."""
+    return Path(basin.__file__).resolve().parents[2]
+
+
 def code() -> tuple[str | None, str]:
-    """Commit and uncommitted changes, new files too; (None, "") where this is no checkout."""
-    root = Path(basin.__file__).parents[2]
+    """Commit and uncommitted changes, new files too; (None, "") where this is no checkout.
+
+    Of a snapshot, those of the checkout that it was taken from.
+    """
+    root = code_root()
+    origin = origin_of(root)
+    if origin is not None:
+        return origin["commit"], origin["diff"]
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None:
         return None, ""

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from basin.experiment.help import GROUPS
+from basin.experiment.points import BadPoints
 from basin.experiment.schema import RENAMED, UnknownField
 
 CHOICE = re.compile(rf"({'|'.join(GROUPS)})(@[\w.]+)?=\w+|hydra\.searchpath=.*")
@@ -25,6 +26,8 @@ OVERRIDE = re.compile(r"Could not (?:override|append to config)[^']*'\+*([^'=]+)
 
 def explain(error: BaseException, configs: str) -> str:
     """One readable message for an error that stopped a run."""
+    if isinstance(error, BadPoints):
+        return _points(error, configs)
     if isinstance(error, UnknownField):
         return unknown(str(error), configs)
     if isinstance(error, (HydraException, OmegaConfBaseException)):
@@ -57,6 +60,17 @@ def keys(configs: str) -> list[str]:
         except HydraException:  # one of the choices is what is wrong
             cfg = compose("config")
         return [name for name in _walk(cfg, "") if "._" not in name]
+
+
+def _points(error: BadPoints, configs: str) -> str:
+    """Every bad point of a sweep, under what is wrong with it."""
+    points: dict[str, list[str]] = {}
+    for words, cause in error.errors.items():
+        points.setdefault(explain(cause, configs), []).append(words)
+    lines = [f"{error}, and none of the sweep was started:"]
+    for text, same in points.items():
+        lines += [*(f"  {words}" for words in same), *(f"    {t}" for t in text.splitlines())]
+    return "\n".join(lines)
 
 
 def _configuration(error: BaseException, configs: str) -> str:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from torch import Tensor
 
 from basin.core.protocols import Dataset, Stage
 from basin.experiment.assembly import Assembly
 from basin.experiment.continuation import Continuation
-from basin.experiment.job import Job, Output
+from basin.experiment.job import Job
 from basin.experiment.settings import Settings
 from basin.experiment.stage_check import nothing_before
-from basin.experiment.trunk import keep_end
-from basin.training.bookkeeping import Bookkeeping
+from basin.training.bookkeeping import Bookkeeping, Output
 from basin.training.loop import fit
 from basin.training.meter import Intervals
 from basin.training.precision import Precision
@@ -60,8 +60,18 @@ class Outcome:
         return weights[name]
 
 
-def execute(job: Job, output: Output, before: Continuation) -> Outcome:
-    """Train every stage that is not behind us."""
+class Sink(Output, Protocol):
+    """Where the lines and checkpoints of all stages go."""
+
+    def position(self) -> int:
+        """Of the end of the lines that were written."""
+
+    def keep_end(self, identity: str) -> None:
+        """Keep the newest checkpoint, that of the end of the stage of this identity."""
+
+
+def execute(job: Job, output: Sink, before: Continuation) -> Outcome:
+    """Train every stage that is not behind us, and score and keep every solution at the end."""
     assembly = Assembly(
         job.settings,
         job.plan,
@@ -87,10 +97,9 @@ def execute(job: Job, output: Output, before: Continuation) -> Outcome:
             parts,
             evaluator,
             intervals=_intervals(job),
-            checkpoints=output.checkpoints,
-            log=output,
+            output=output,
             interrupted=job.interrupted,
-            header=partial(before.header, index, output.lines.position),
+            header=partial(before.header, index, output.position),
         )
         content = before.of(index)
         if content is not None:
@@ -103,9 +112,10 @@ def execute(job: Job, output: Output, before: Continuation) -> Outcome:
         fit(parts.state, parts.closure, around)
         own = before.trunk is None or before.trunk["stage"] != name
         if own and (not last or job.settings["runtime"]["keep_end"]):
-            keep_end(job.folder.path, job.identities[index], output.checkpoints)
+            output.keep_end(job.identities[index])
         outcome = Outcome(parts, evaluator, around, assembly.dataset)
     assert outcome is not None  # a run has a stage, and the last one is never behind us
+    outcome.evaluate()
     return outcome
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import torch
 
+from basin.core.scores import headline, score_text
 from basin.experiment.check import Plan
 from basin.experiment.folder import RunFolder
 from basin.experiment.settings import Settings
+from basin.experiment.stage_end import keep_end
 from basin.launch.status import Status
 from basin.logger.jsonl import JsonLines
 from basin.logger.protocol import Logger
@@ -21,6 +23,14 @@ from basin.training.checkpoint import Checkpoints
 def tell(text: str) -> None:
     """A sentence for the user, whatever loggers there are."""
     print(text, file=sys.stderr, flush=True)
+
+
+class Stopped(BaseException):
+    """The run was asked to stop; `code` is the exit code of the process."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,7 @@ class Job:
     precision: str
     environment: dict[str, Any]
     permit: Callable[[], None]
-    interrupted: Callable[[], bool]
+    interrupted: Callable[[], int]  # training.bookkeeping.Bookkeeping's
 
     @property
     def epochs(self) -> float:
@@ -60,13 +70,30 @@ class Output:
         self.permit()
         for logger in self.loggers:
             logger.epoch(line)
-        self.status.write("running", epoch=line["t"], epochs=self.epochs)
+        last = line["solutions"]["last"]
+        scores = last.get("validation", last["test"])
+        name = headline(scores)
+        score = score_text(name, scores[name])
+        self.status.write("running", epoch=line["t"], epochs=self.epochs, score=score)
 
     def progress(self, line: dict[str, Any]) -> None:
         """A log point, to every logger, and to status.json where that is old."""
         for logger in self.loggers:
             logger.progress(line)
-        self.status.refresh(epoch=line["t"], epochs=self.epochs)
+        left = line["seconds_left"]
+        self.status.refresh(epoch=line["t"], epochs=self.epochs, seconds_left=left)
+
+    def save(self, content: dict[str, Any]) -> None:
+        """A checkpoint."""
+        self.checkpoints.save(content)
+
+    def keep_end(self, identity: str) -> None:
+        """The newest checkpoint, that of a stage's end, under the stage's identity."""
+        keep_end(identity, self.checkpoints)
+
+    def position(self) -> int:
+        """Of the end of metrics.jsonl."""
+        return self.lines.position()
 
     def finish(self, summary: dict[str, Any]) -> None:
         """The last call."""

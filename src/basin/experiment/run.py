@@ -1,167 +1,106 @@
-"""One run, top to bottom: check, find or create its folder, train every stage, write its record."""
+"""One run, top to bottom: check, join the other ranks, find its folder, train, show its record."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from dataclasses import replace
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from basin.core.files import remove_partial
-from basin.experiment import build, devices
+from basin.experiment import devices
 from basin.experiment.check import check
-from basin.experiment.continuation import Continuation
-from basin.experiment.environment import code, environment
-from basin.experiment.execute import execute
-from basin.experiment.folder import RunFolder
-from basin.experiment.identity import essential, identities
-from basin.experiment.job import Job, Output, tell
-from basin.experiment.process import set_up
-from basin.experiment.schema import check_fields
-from basin.experiment.settings import check_words, run_settings
-from basin.experiment.staging import stage_settings
-from basin.experiment.summary import final_score, finish, present
-from basin.experiment.trunk import adopt
-from basin.launch.lock import LostLock, RunLock
+from basin.experiment.environment import environment
+from basin.experiment.follow import follow
+from basin.experiment.group import joined, leading, together
+from basin.experiment.job import Job, Stopped, tell
+from basin.experiment.lead import lead
+from basin.experiment.point import Point, point_of
+from basin.experiment.summary import final_score, present
+from basin.launch.lock import RunLock
 from basin.launch.signals import Interrupt
-from basin.launch.status import Status, read_status
-from basin.logger.jsonl import JsonLines
-from basin.logger.protocol import Logger
 from basin.training.bookkeeping import Interrupted
-from basin.training.checkpoint import Checkpoints
+from basin.training.distributed import Ranks
 from basin.training.precision import resolve
 
 
-class Stopped(BaseException):
-    """The run was asked to stop; `code` is the exit code of the process."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 def run(cfg: DictConfig) -> float:
-    """Train what a configuration says, or continue it, or report it where it is finished.
+    """Hydra's task: train what a configuration says; returns the score that sweeps read."""
+    hydra_config = HydraConfig.get()
+    point = point_of(cfg, hydra_config.overrides.task, hydra_config.runtime.choices)
+    return run_point(point, sequel=hydra_config.mode == RunMode.MULTIRUN)
 
+
+def run_point(point: Point, *, sequel: bool) -> float:
+    """Train a point, or continue it, or report it where it is finished.
+
+    sequel: whether other points follow in this process; a signal then stops them too.
     Returns the score that sweeps read (error in per cent, excess risk): of the validation part at
     the last epoch, or of the test part where there is no split. Raises ValueError for anything
     wrong with the input.
     """
-    hydra_config = HydraConfig.get()
-    check_words(list(hydra_config.overrides.task))
-    check_fields(cfg)
-    settings, stages = run_settings(cfg), stage_settings(cfg)
-    plan = check(settings, stages)
-    device = devices.pick(settings["device"])
-    precision = resolve(settings["precision"], device)
-    names = identities(stages)
-    groups = hydra_config.runtime.choices
-    name = f"{groups['model']}_{groups['dataset']}_{names[-1]}-s{settings['seed']}"
-    folder = RunFolder(settings["results"], name)
-    folder.create()
-    with RunLock(folder.path, tell) as lock, Interrupt() as interrupt:
-        remove_partial(folder.path)
-        record = None if settings["rerun"] else folder.record()
-        if record is not None:
-            tell(_finished_before(record))
-            _tidy(folder)
-        else:
-            job = Job(
-                settings=settings,
-                stages=stages,
-                identities=names,
-                plan=plan,
-                folder=folder,
-                device=device,
-                precision=precision,
-                environment=environment(device),
+    settings = point.settings
+    with joined(settings["device"]) as (here, ranks):
+        with together(ranks):
+            plan = check(settings, point.stages, ranks=ranks.size)
+            device = devices.pick(settings["device"], here)
+            precision = resolve(settings["precision"], device)
+        job = Job(
+            settings=settings,
+            stages=point.stages,
+            identities=point.identities,
+            plan=plan,
+            folder=point.folder,
+            device=device,
+            precision=precision,
+            environment=environment(device),
+            permit=lambda: None,
+            interrupted=lambda: 0,
+        )
+        return _follow(job, ranks) if ranks.rank else _lead(job, ranks, sequel=sequel)
+
+
+def _lead(job: Job, ranks: Ranks, *, sequel: bool) -> float:
+    """Rank 0, or the only one."""
+    with leading(ranks) as announce:
+        job.folder.create()
+        with RunLock(job.folder.path, tell) as lock, Interrupt() as interrupt:
+            held = replace(
+                job,
                 permit=lock.check,
-                interrupted=lambda: interrupt.requested or lock.lost,
+                interrupted=lambda: interrupt.signal or int(lock.lost),
             )
             try:
-                record = _train(job)
-            except Interrupted:
-                tell(f"stopped; the checkpoint is in {folder.path}, the same command continues")
-                raise Stopped(interrupt.resignal() if interrupt.requested else 1) from None
-        _show(present(record, folder.path, groups))
-        if interrupt.requested and hydra_config.mode == RunMode.MULTIRUN:
-            raise Stopped(interrupt.resignal())  # the rest of the sweep is not started
-    return final_score(record)[1]
+                record = lead(held, announce)
+            except Interrupted as stop:
+                ranks.broadcast(None)
+                tell(f"stopped; the checkpoint is in {job.folder.path}, the same command continues")
+                raise _stopped(interrupt, stop) from None
+            _show(present(record, job.folder.path))
+            score: float = ranks.broadcast(final_score(record)[1])
+            if interrupt.requested and sequel:
+                raise Stopped(interrupt.resignal())
+    return score
 
 
-def _train(job: Job) -> dict[str, Any]:
-    """Everything between an empty or unfinished folder and its record."""
-    set_up(job)
-    output = _output(job)
-    finished = (job.folder.path / "record.json").exists()
-    if job.settings["rerun"] and (finished or not output.checkpoints.readable()):
-        job.folder.clear()  # else this is a rerun that was stopped, and it goes on
-        output.checkpoints.clear()
-    try:
-        adopt(job, output)
-        before = Continuation(job, output)
-        job.folder.write_configuration(job.settings)
-        job.folder.write_environment(job.environment, code()[1])
-        output.status.write("running", epoch=before.epoch, epochs=job.epochs)
-        record = finish(job, execute(job, output, before), before)
-        job.permit()
-        job.folder.write_record(record)
-        output.checkpoints.clear()
-        output.status.write("done")
-    except LostLock:
-        output.finish({})
-        raise
-    except Interrupted:
-        output.status.write("preempted")
-        output.finish({})
-        raise
-    except BaseException as error:
-        output.status.failed(error)
-        output.finish({})
-        raise
-    output.finish(dict([final_score(record)]))
-    return record
+def _follow(job: Job, ranks: Ranks) -> float:
+    """Any other rank."""
+    with Interrupt() as interrupt:
+        try:
+            return follow(replace(job, interrupted=lambda: interrupt.signal or 0), ranks)
+        except Interrupted as stop:
+            raise _stopped(interrupt, stop) from None
+
+
+def _stopped(interrupt: Interrupt, stop: Interrupted) -> Stopped:
+    """What ends this process: its own signal, or that of another rank."""
+    if interrupt.requested:
+        return Stopped(interrupt.resignal())
+    return Stopped(128 + stop.reason if stop.reason > 1 else 1)
 
 
 def _show(text: str) -> None:
     """To whoever reads; a reader that has gone does not make a finished run fail."""
     with suppress(BrokenPipeError):
         print(text, flush=True)
-
-
-def _tidy(folder: RunFolder) -> None:
-    """What a process that was killed right after its record left undone."""
-    checkpoints, status = Checkpoints(folder.path, notice=tell), read_status(folder.path)
-    checkpoints.clear()
-    if status is None or status["state"] != "done":
-        Status(folder.path).write("done")
-
-
-def _output(job: Job) -> Output:
-    lines = JsonLines(job.folder.path / "metrics.jsonl")
-    loggers: list[Logger] = [
-        lines,
-        *build.loggers(
-            job.settings,
-            folder=job.folder.path,
-            run_id=job.folder.name,
-            name=job.settings["name"] or job.folder.name,
-            config=essential(job.settings),
-        ),
-    ]
-    return Output(
-        lines=lines,
-        loggers=loggers,
-        status=Status(job.folder.path),
-        checkpoints=Checkpoints(job.folder.path, notice=tell, permit=job.permit),
-        epochs=job.epochs,
-        permit=job.permit,
-    )
-
-
-def _finished_before(record: dict[str, Any]) -> str:
-    commit, (now, _) = record["environment"]["commit"], code()
-    other = f" by another commit ({commit})" if commit != now else ""
-    return f"This run is finished{other}; rerun=true trains it anew."

@@ -22,6 +22,7 @@ MACHINE_ONLY = (
     "runtime.evaluation_batch",
     "runtime.checkpoint_every",
     "runtime.keep_end",
+    "runtime.snapshot",
     "metrics",
     "model.runs",
     "dataset.root",
@@ -43,6 +44,7 @@ class Runtime:
     evaluation_batch: int = MISSING
     checkpoint_every: Any = MISSING
     keep_end: bool = MISSING
+    snapshot: bool = MISSING
 
 
 @dataclass
@@ -77,6 +79,7 @@ class Config:
     batch_size: int = MISSING
     micro_batch: int | None = MISSING
     bn_update: str = MISSING
+    bn_ranks: str | None = MISSING
     drop_last: bool = MISSING
     lr: float | None = MISSING
     weight_decay: float | None = MISSING

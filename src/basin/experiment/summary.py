@@ -25,7 +25,7 @@ next: python train.py model=resnet20 dataset=cifar10 epochs=30        CIFAR-10 (
 
 
 def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
-    """Evaluate and keep every solution; returns the record."""
+    """Write every solution to the folder; returns the record."""
     results = _solutions(job, outcome)
     state, order = outcome.parts.state, outcome.parts.closure.input.order
     counters, seconds = state.counters, outcome.around.meter.seconds
@@ -76,7 +76,6 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
 def _solutions(job: Job, outcome: Outcome) -> dict[str, Any]:
     """Scores, weights and test logits of every solution at the end, and its best epoch."""
     evaluator = outcome.evaluator
-    outcome.evaluate()
     for name, weights in evaluator.weights.items():
         job.folder.write_tensors(f"{name}.safetensors", weights)
     logits = {
@@ -113,7 +112,7 @@ def _scores(scores: Mapping[str, float]) -> str:
     )
 
 
-def present(record: dict[str, Any], folder: Path, groups: Mapping[str, str]) -> str:
+def present(record: dict[str, Any], folder: Path) -> str:
     """What a finished run prints."""
     lines = []
     for name, result in record["results"].items():

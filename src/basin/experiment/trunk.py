@@ -7,28 +7,12 @@ has: a run of another folder under `results` may go on from it.
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from basin.core.files import write_atomically
 from basin.experiment.job import Job, Output, tell
-from basin.training.checkpoint import CheckpointError, Checkpoints, read
-
-
-def keep_end(folder: Path, identity: str, checkpoints: Checkpoints) -> None:
-    """Keep the newest checkpoint, which is that of a stage's end, and the metrics so far."""
-    metrics, end = folder / "metrics.jsonl", folder / f"end-{identity}.pt"
-    lines = metrics.read_bytes() if metrics.exists() else b""
-    write_atomically(end.with_suffix(".jsonl"), lines)
-    beside = end.with_suffix(".next")
-    beside.unlink(missing_ok=True)
-    try:
-        os.link(checkpoints.last, beside)  # a checkpoint is replaced, never written into
-    except OSError:  # a file system without links
-        shutil.copyfile(checkpoints.last, beside)
-    beside.replace(end)
+from basin.training.checkpoint import CheckpointError, read
 
 
 def adopt(job: Job, output: Output) -> None:

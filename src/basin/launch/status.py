@@ -32,20 +32,17 @@ class Status:
             "epochs": None,
         }
 
-    def write(
-        self, state: State, *, epoch: float | None = None, epochs: float | None = None
-    ) -> None:
-        """Replace the file; an epoch that is not given stays as it was."""
-        given = {"epoch": epoch, "epochs": epochs}
+    def write(self, state: State, **given: float | str | None) -> None:
+        """Replace the file. What is not given stays: epoch, epochs, score, seconds_left."""
         self._entries |= {name: value for name, value in given.items() if value is not None}
         self._entries |= {"state": state, "updated": _now()}
         write_json(self._file, self._entries)
         self._written = time.monotonic()
 
-    def refresh(self, *, epoch: float, epochs: float, interval: float = 10.0) -> None:
+    def refresh(self, *, interval: float = 10.0, **given: float | str | None) -> None:
         """`running`, unless the file was written within `interval` seconds."""
         if time.monotonic() - self._written >= interval:
-            self.write("running", epoch=epoch, epochs=epochs)
+            self.write("running", **given)
 
     def failed(self, error: BaseException) -> None:
         """Keep the error's first line and its traceback; a full disk does not hide the error."""

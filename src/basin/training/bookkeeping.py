@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from basin.core.parameters import norm
 from basin.core.protocols import Batches, Describing, TrainState
 from basin.core.random import derive, seed_generators
-from basin.training.checkpoint import Checkpoints
+from basin.training.distributed import Agreed
 from basin.training.loop import restart_
 from basin.training.meter import Intervals, Meter, passed
 from basin.training.reporting import Evaluator, Scores
@@ -21,17 +21,24 @@ PROGRESS_SECONDS = 1.0
 
 
 class Interrupted(Exception):
-    """The run was asked to stop, and its checkpoint is written."""
+    """The run was asked to stop, on some rank, and its checkpoint is written."""
+
+    def __init__(self, reason: int) -> None:
+        super().__init__(reason)
+        self.reason = reason  # what `interrupted` answered
 
 
-class Log(Protocol):
-    """Where lines go."""
+class Output(Protocol):
+    """Where lines and checkpoints go."""
 
     def epoch(self, line: dict[str, Any]) -> None:
         """One line an evaluation."""
 
     def progress(self, line: dict[str, Any]) -> None:
         """One line a log point."""
+
+    def save(self, content: dict[str, Any]) -> None:
+        """A checkpoint."""
 
 
 class Bookkeeping:
@@ -43,25 +50,27 @@ class Bookkeeping:
         evaluator: Evaluator,
         *,
         intervals: Intervals,
-        checkpoints: Checkpoints,
-        log: Log,
-        interrupted: Callable[[], bool],
+        output: Output,
+        interrupted: Callable[[], int],
         header: Callable[[float], dict[str, Any]],
     ) -> None:
+        """interrupted: 0, or why this rank should stop: a signal's number, or 1."""
         self.parts, self.evaluator, self.meter = parts, evaluator, Meter()
         self.batches: Batches = parts.closure.input.batches
         self._order = parts.closure.input.order
-        self._intervals, self._checkpoints, self._log = intervals, checkpoints, log
-        self._interrupted, self._header = interrupted, header
+        self._intervals, self._output = intervals, output
+        self._header, self._broken = header, False
+        self._stops = Agreed(lambda: max(int(interrupted()), self._broken))
         self._saved = parts.state.t
         self._spoke = time.perf_counter()
         self.meter.start(self._order.cursors[0])
 
     def check(self, state: TrainState) -> None:
-        """Checkpoint and leave where a signal has come."""
-        if self._interrupted():
+        """Checkpoint and leave where a signal has come, on any rank."""
+        reason = self._stops()
+        if reason:
             self._write()
-            raise Interrupted
+            raise Interrupted(reason)
 
     def report(self, state: TrainState) -> None:
         """Evaluate at every interval and at the end, once."""
@@ -70,7 +79,7 @@ class Bookkeeping:
         ):
             line = self._line(state)
             state.reported = state.t
-            self._log.epoch(line)
+            self._output.epoch(line)
             self.parts.closure.tally.reset()
             self.meter.start(self._order.cursors[0])
 
@@ -115,13 +124,18 @@ class Bookkeeping:
 
     def _speak(self, state: TrainState) -> None:
         self._spoke = time.perf_counter()
+        try:
+            train = self.parts.closure.tally.read()
+        except NonFinite:
+            self._broken = True  # raised where all ranks are, at the next checkpoint
+            return
         rate = self.meter.rate(self._order.cursors[0])
         left = (state.stage.epochs - state.t) * self._order.drawn / max(rate, 1e-9)
-        self._log.progress(
+        self._output.progress(
             {
                 "t": state.stage.start + state.t,
                 "epochs": state.stage.start + state.stage.epochs,
-                **self.parts.closure.tally.read(),
+                **train,
                 **self.parts.scheduling.fields(state.optimizer),
                 "images_per_second": rate,
                 "seconds_left": left,
@@ -158,7 +172,7 @@ class Bookkeeping:
         self.parts.closure.tally.read()
         check_finite(self.parts.state)
         now = time.perf_counter() - self.meter.started
-        self._checkpoints.save(
+        self._output.save(
             {
                 **self._header(self.parts.state.stage.start + self.parts.state.t),
                 **snapshot(self.parts),

@@ -18,8 +18,10 @@ from basin.core.protocols import Counters, Objective, StepSkipped
 from basin.core.random import derive, seed_generators, uniform
 from basin.core.sampled import sampled
 from basin.training.distributed import Ranks
-from basin.training.input import Input, Minibatch
+from basin.training.input import Input
+from basin.training.minibatch import Minibatch
 from basin.training.network import Execution, Network
+from basin.training.synced_batchnorm import synchronised
 from basin.training.tally import ADVICE, NonFinite, Tally
 
 
@@ -61,22 +63,20 @@ class MinibatchClosure:
 
     @property
     def size(self) -> int:
-        """Examples in this minibatch or chunk, on this rank."""
-        return len(self.batch)
+        """Examples in this minibatch or chunk, on all ranks."""
+        return self.batch.size
 
     def resample(self, size: int | None = None, keep: int = 0, stream: int = 0) -> None:
         """Go to the next minibatch of a stream; see core.protocols.Closure."""
         self._batch = self.input.draw(size, keep, stream, self._batch)
 
     def chunks(self, size: int) -> Iterator[MinibatchClosure]:
-        """This minibatch in pieces of `size` examples, each a closure; as many on every rank."""
+        """This minibatch in pieces of `size` examples of each rank, each a closure."""
         if size < 1:
             raise ValueError(f"chunks of {size} examples: give 1 or more")
         whole = self._whole or self.size
         chunked: dict[int, ChunkedStatistics] = self._chunked if self._whole else {}
-        everywhere = round(self.size / self.batch.share)  # examples on all ranks
-        num = self._ranks.pieces(everywhere, size) if not self._whole else 0
-        for piece in self.batch.pieces(size, at_least=num):
+        for piece in self.batch.pieces(size):
             chunk = copy.copy(self)
             chunk._batch, chunk._whole, chunk._chunked = piece, whole, chunked
             yield chunk
@@ -115,21 +115,29 @@ class MinibatchClosure:
             model.zero_grad(set_to_none=True)
         if not self._whole:
             self._chunked = {}
+        together = sync and self._ranks.size > 1 and bool(network.synced)
+        divisor = self.size if sync else len(self.batch)
         losses = []
         with (
             torch.set_grad_enabled(backward),
             coupled(network.gates) if coupled_gates else _nothing(),
             sampled(network.sampled, uniform(self._execution.seed, "sample", self.batch.serial)),
+            synchronised(network.synced) if together else _nothing(),
         ):
             for piece in self.batch.pieces(self._execution.micro_batch or self.size):
                 with self._statistics(model, network, piece, track_stats):
-                    losses.append(self._piece(network, piece, track_stats, backward))
+                    losses.append(self._piece(network, piece, track_stats, backward, divisor))
+                    if track_stats and not together:
+                        self._ranks.mean_(network.statistics.floats, len(piece) / piece.size)
         self.losses = losses[0] if len(losses) == 1 else torch.cat(losses)
         self._count(backward)
-        loss = self.losses.mean()
-        grads = self._true_gradients(model, network) if backward else []
-        if sync:
-            self._ranks.mean_([*grads, loss], self.batch.share)
+        if self._ranks.size > 1:  # whatever is drawn next is drawn alike on every rank
+            seed = derive(self._execution.seed, self.batch.stream, self.batch.common)
+            seed_generators(seed, self.batch.images.device)
+        loss = self.losses.sum() / self.size if self._ranks.size > 1 else self.losses.mean()
+        if backward:
+            self._unscale(model, network)
+        self._ranks.sum_([*(network.gradients(self._ranks) if backward and sync else []), loss])
         return loss
 
     def _network(self, model: nn.Module) -> Network:
@@ -144,15 +152,17 @@ class MinibatchClosure:
         if not track_stats:
             return network.statistics.still()
         whole = self._whole or self.size
-        if len(piece) == whole or (not self._whole and self._execution.bn_update == "per_chunk"):
+        if piece.size == whole or (not self._whole and self._execution.bn_update == "per_chunk"):
             return _nothing()
         key = id(model)
         if key not in self._chunked:
             self._chunked[key] = network.statistics.chunked()
-        return self._chunked[key].chunk(len(piece) / whole)
+        return self._chunked[key].chunk(piece.size / whole)
 
-    def _piece(self, network: Network, piece: Minibatch, count: bool, backward: bool) -> Tensor:
-        """Losses (b,) of one forward pass; with `backward`, its part of the gradient."""
+    def _piece(
+        self, network: Network, piece: Minibatch, count: bool, backward: bool, divisor: int
+    ) -> Tensor:
+        """Losses (b,) of one forward pass; with `backward`, their sum's gradient over `divisor`."""
         seed = derive(self._execution.seed, piece.stream, piece.first)
         seed_generators(seed, piece.images.device)
         forward = self._forward if network.model is self.model else network.model
@@ -163,32 +173,30 @@ class MinibatchClosure:
             losses = losses + module.penalty()
         if backward:
             scale = self._execution.precision.scale
-            factor = (scale.scale if scale else 1.0) / self.size
+            factor = (scale.scale if scale else 1.0) / divisor
             (losses.sum() * factor).backward()
         if count and backward:
-            self.tally.add(losses, logits, piece.targets)
+            self.tally.add(losses, logits, piece.targets, num=piece.size)
         return losses.detach()
 
     def _count(self, backward: bool) -> None:
-        everywhere = round(self.size / self.batch.share)  # on all ranks
         if backward:
-            self._counters.examples += everywhere
+            self._counters.examples += self.size
         else:
-            self._counters.forward_only += everywhere
+            self._counters.forward_only += self.size
 
-    def _true_gradients(self, model: nn.Module, network: Network) -> list[Tensor]:
-        """The unscaled gradients; StepSkipped where they overflowed, NonFinite if at scale 1."""
-        grads = gradients(network.parameters)
+    def _unscale(self, model: nn.Module, network: Network) -> None:
+        """True gradients; StepSkipped where they overflowed, NonFinite if at scale 1."""
         scale = self._execution.precision.scale
-        if scale is not None:
-            overflow = self._ranks.any(scale.unscale_(grads))
-            if overflow and scale.scale == 1.0:
-                raise NonFinite(f"fp16 gradients overflow even at loss scale 1; {ADVICE}")
-            scale.update(overflow)
-            if overflow:
-                model.zero_grad(set_to_none=True)
-                raise StepSkipped(f"fp16 gradients overflowed; the loss scale is now {scale.scale}")
-        return grads
+        if scale is None:
+            return
+        overflow = self._ranks.any(scale.unscale_(gradients(network.parameters)))
+        if overflow and scale.scale == 1.0:
+            raise NonFinite(f"fp16 gradients overflow even at loss scale 1; {ADVICE}")
+        scale.update(overflow)
+        if overflow:
+            model.zero_grad(set_to_none=True)
+            raise StepSkipped(f"fp16 gradients overflowed; the loss scale is now {scale.scale}")
 
 
 def _nothing() -> contextlib.AbstractContextManager[None]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from basin.core.protocols import Examples
+from basin.training.distributed import Ranks
 from basin.training.precision import Precision
 
 BINS = 15
@@ -24,11 +25,16 @@ def predict(
     precision: Precision,
     batch_size: int,
 ) -> tuple[Tensor, Tensor]:
-    """Logits (N, K), at least float32, of a module in eval mode over examples; targets (N,)."""
+    """Logits (N, K), at least float32, of a module in eval mode over examples; targets (N,).
+
+    Each rank computes its share of them, and gets all.
+    """
+    ranks = Ranks()
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     logits, truth = [], []
     rows = torch.arange(len(examples), device=examples.labels.device)
+    rows = rows[ranks.share(len(rows))]
     requests = ((part, None) for part in rows.split(batch_size))
     for images, labels in examples.stream(requests):
         with precision.autocast():  # one a batch: weights may change between two of them
@@ -37,7 +43,8 @@ def predict(
         truth.append(labels)
     for module, training in modes:
         module.training = training
-    return torch.cat(logits), torch.cat(truth)
+    num = len(examples)
+    return ranks.gather(torch.cat(logits), num), ranks.gather(torch.cat(truth), num)
 
 
 def score(logits: Tensor, labels: Tensor) -> dict[str, float]:

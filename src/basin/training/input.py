@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,57 +12,13 @@ from basin.core.order import Order
 from basin.core.protocols import Augmentation, Counters, Examples, Request
 from basin.core.random import CounterDraws, derive, permutation
 from basin.training.distributed import Ranks
+from basin.training.minibatch import Minibatch
 
 DECODE = "decode"
 """Name of the draws by which examples are decoded, beside those of the augmentations."""
 
 Prepare = Callable[[Tensor], Tensor]
 """Images (B, C, H, W) uint8 -> normalised floats in the model's memory format."""
-
-
-@dataclass(frozen=True)
-class Minibatch:
-    """One augmented minibatch, or a piece of one."""
-
-    images: Tensor  # (B, C, H, W)
-    targets: Tensor  # (B,) or (B, K)
-    indices: Tensor  # (B,) rows of the data set
-    numbers: Tensor  # (B,) draw numbers, which key all randomness
-    stream: int
-    first: int  # draw number that keys the noise of the first example
-    share: float  # this rank's part of the examples of all ranks
-    serial: int  # of the minibatch among all that were drawn, alike on every rank
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def pieces(self, size: int, at_least: int = 1) -> Iterator[Minibatch]:
-        """Consecutive pieces of `size` examples; the last may be smaller.
-
-        at_least: pieces that another rank has, one more than we where it has one example more:
-        then the last example is a piece of its own.
-        """
-        starts = list(range(0, len(self), size))
-        if len(starts) < at_least:
-            if starts[-1] == len(self) - 1:
-                raise ValueError(
-                    f"pieces of {size}: another rank has {at_least} of them and this one"
-                    f" {len(starts)} of {len(self)} examples; give pieces of 2 or more"
-                )
-            starts.append(len(self) - 1)
-        if len(starts) == 1:
-            yield self
-            return
-        for start, end in zip(starts, [*starts[1:], len(self)], strict=True):
-            part = slice(start, end)
-            yield replace(
-                self,
-                images=self.images[part],
-                targets=self.targets[part],
-                indices=self.indices[part],
-                numbers=self.numbers[part],
-                first=self.first + start,
-            )
 
 
 class Input:
@@ -100,28 +55,31 @@ class Input:
 
         Where `current` ended its pass with fewer than `keep`, all of it is kept.
         """
-        kept = 0 if current is None else min(keep, len(current))
+        kept = 0 if current is None else min(keep, current.size)
         exactly = size is not None
         total = self.batch_size if size is None else size
         if kept >= total:
             raise ValueError(f"keep={keep} leaves nothing to draw of a minibatch of {total}")
-        wanted = total - kept
         first = self.order.cursors.get(stream, 0)
-        indices, numbers = self.order.next(wanted, stream=stream, exactly=exactly)
+        whole = self.order.next(total - kept, stream=stream, exactly=exactly)
         self._counters.batches += 1
-        self._counters.drawn += len(indices)
-        ours = self._ranks.share(len(indices))
-        share = (ours.stop - ours.start) / len(indices)
-        indices, numbers = indices[ours], numbers[ours]
+        self._counters.drawn += len(whole[0])
         if current is not None and kept:
-            indices = torch.cat([current.indices[-kept:], indices])
-            numbers = torch.cat([current.numbers[-kept:], numbers])
-        plain = stream == 0 and not exactly and not kept
-        if plain:
+            rows, draws = current.whole
+            whole = torch.cat([rows[-kept:], whole[0]]), torch.cat([draws[-kept:], whole[1]])
+        num = len(whole[0])
+        if num < self._ranks.size:
+            raise ValueError(
+                f"a minibatch of {num} examples is too small for {self._ranks.size} ranks"
+            )
+        ours = self._ranks.share(num)
+        indices, numbers = (column[ours] for column in whole)
+        if stream == 0 and not exactly and not kept:
             images, labels = self._next(first)
         else:
-            draws = self._draws(DECODE, stream, indices, numbers)
-            images, labels = self.examples.fetch(indices, draws)
+            images, labels = self.examples.fetch(
+                indices, self._draws(DECODE, stream, indices, numbers)
+            )
         images, targets = self._augmented(images, labels, indices, numbers, stream)
         return Minibatch(
             images,
@@ -129,9 +87,11 @@ class Input:
             indices,
             numbers,
             stream,
-            first + ours.start,
-            share,
-            self._counters.batches,
+            first=first + ours.start,
+            common=first,
+            parts=self._ranks.shares(num),
+            whole=whole,
+            serial=self._counters.batches,
         )
 
     def batches(self, augmented: bool, limit: int | None) -> Iterator[Tensor]:

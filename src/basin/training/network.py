@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from basin.core.batchnorm import RunningStatistics
 from basin.core.gates import Gate
+from basin.core.parameters import gradients
 from basin.core.sampled import Sampled
+from basin.training.distributed import Ranks
 from basin.training.precision import Precision
+from basin.training.synced_batchnorm import SyncedBatchNorm
 
 BN_UPDATES = ("once", "per_chunk")
 
@@ -32,4 +36,29 @@ class Network:
         self.model = model
         self.gates = [m for m in model.modules() if isinstance(m, Gate)]
         self.sampled = [m for m in model.modules() if isinstance(m, Sampled)]
+        self.synced = [m for m in model.modules() if isinstance(m, SyncedBatchNorm)]
         self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self._takes_part: list[bool] | None = None  # by parameter, on any rank
+
+    def gradients(self, ranks: Ranks) -> list[Tensor]:
+        """The same parameters' on every rank: zero where one took part on other ranks only.
+
+        Which take part is settled by the first call. Raises RuntimeError where another one does.
+        """
+        if ranks.size == 1:
+            return gradients(self.parameters)
+        if self._takes_part is None:
+            here = [p.grad is not None for p in self.parameters]
+            self._takes_part = [any(c) for c in zip(*ranks.everyone(here), strict=True)]
+        shared = []
+        for p, takes_part in zip(self.parameters, self._takes_part, strict=True):
+            if p.grad is None and takes_part:
+                p.grad = torch.zeros_like(p)
+            if p.grad is not None:
+                if not takes_part:
+                    raise RuntimeError(
+                        f"a parameter of shape {tuple(p.shape)} has a gradient in this pass and had"
+                        " none in the first one: such a model cannot be trained on several ranks"
+                    )
+                shared.append(p.grad)
+        return shared

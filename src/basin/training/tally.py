@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from basin.training.distributed import Ranks
+
 ADVICE = (
     "no checkpoint was written after it."
     " Lower lr, warm it up (schedule=warmup), or use precision=fp32"
@@ -24,7 +26,7 @@ class Tally:
     """
 
     def __init__(self, device: torch.device, *, classes: bool = True) -> None:
-        self._classes = classes
+        self._classes, self._ranks = classes, Ranks()
         self._loss = torch.zeros((), device=device)
         self._wrong = torch.zeros((), dtype=torch.int64, device=device)
         self._bad = torch.zeros((), dtype=torch.bool, device=device)
@@ -39,14 +41,21 @@ class Tally:
         self._at = (step, t, lr)
 
     @torch.no_grad()
-    def add(self, losses: Tensor, logits: Tensor, targets: Tensor) -> None:
-        """Count the losses (B,), logits (B, K) and targets (B,) or (B, K) of one forward pass."""
-        total = losses.detach().sum(dtype=torch.float32)
-        self._loss += total
+    def add(self, losses: Tensor, logits: Tensor, targets: Tensor, *, num: int) -> None:
+        """Count the losses (B,), logits (B, K) and targets (B,) or (B, K) of one forward pass.
+
+        num: its examples on all ranks, which have the same sums.
+        """
+        sums = [losses.detach().sum(dtype=torch.float32)]
         if self._classes:
             labels = targets if targets.ndim == 1 else targets.argmax(1)
-            self._wrong += (logits.detach().argmax(1) != labels).sum()
-        self._examples += len(losses)
+            sums.append((logits.detach().argmax(1) != labels).sum(dtype=torch.float32))
+        self._ranks.sum_(sums)
+        total = sums[0]
+        self._loss += total
+        if self._classes:
+            self._wrong += sums[1].to(torch.int64)
+        self._examples += num
         first = ~torch.isfinite(total) & ~self._bad
         step, t, lr = self._at
         self._bad_step.masked_fill_(first, step)

@@ -1,0 +1,99 @@
+"""What has become of a run: its status.json, held against SLURM and against its process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from basin.launch.holder import has_ended, parse, this_process
+from basin.launch.slurm import JobView, Queue
+from basin.launch.status import read_status
+from basin.launch.submission import Submission, read_submission
+
+
+class Found(NamedTuple):
+    """A state, whether anything goes on by itself, and why."""
+
+    state: str
+    live: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class RunState:
+    """queued, running, preempted, done or failed, and why."""
+
+    folder: Path
+    state: str
+    live: bool  # whether a job or a process goes on with it, or will, by itself
+    note: str
+    status: dict[str, Any]  # status.json
+    submission: Submission | None
+
+
+def look(folders: Iterable[Path]) -> list[RunState]:
+    """The states of many runs, with one question to SLURM."""
+    read = [(folder, _status(folder), read_submission(folder)) for folder in folders]
+    jobs = [job for _, status, submission in read for job in _jobs(status, submission)]
+    queue = Queue(jobs)
+    return [_judge(folder, status, submission, queue) for folder, status, submission in read]
+
+
+def _status(folder: Path) -> dict[str, Any]:
+    try:
+        return read_status(folder) or {}
+    except json.JSONDecodeError:  # a file system that loses what was renamed
+        return {}
+
+
+def _jobs(status: dict[str, Any], submission: Submission | None) -> list[str]:
+    own = [status["slurm_job"]] if status.get("slurm_job") else []
+    given = [submission.job] if submission and submission.launcher == "slurm" else []
+    return own + given
+
+
+def _judge(
+    folder: Path, status: dict[str, Any], submission: Submission | None, queue: Queue
+) -> RunState:
+    said = status.get("state", "queued")
+    jobs = _jobs(status, submission)
+    if (folder / "record.json").exists() and said != "queued":  # else it is to be trained anew
+        found = Found("done")
+    elif said == "failed":
+        found = Found("failed", note=status.get("error", ""))
+    elif not jobs:
+        found = _by_process(folder, said)
+    else:  # who runs wrote its own job down; who waits was given one
+        found = _by_job(said, queue[jobs[-1] if said == "queued" else jobs[0]])
+    return RunState(folder, *found, status, submission)
+
+
+def _by_job(said: str, view: JobView | None) -> Found:
+    if view is None:
+        return Found(said, live=True, note="SLURM does not answer")
+    if view.waits:
+        return Found("queued" if said == "queued" else "preempted", live=True, note=view.reason)
+    if not view.ended:
+        return Found(said, live=True, note="" if said == "running" else "starting")
+    if said == "preempted":
+        return Found(said, note=f"stopped, and not queued ({view.state})")
+    when = "before the run began" if said == "queued" else "without a word from the run"
+    return Found("failed", note=f"its job ended {when} ({view.state})")
+
+
+def _by_process(folder: Path, said: str) -> Found:
+    """Of a run that no job was given."""
+    if said == "queued":
+        return Found(said, note="not submitted")
+    if said == "preempted":
+        return Found(said, note="stopped")
+    try:
+        holder = parse((folder / "lock.json").read_bytes())
+    except FileNotFoundError:
+        holder = None
+    if holder is None or has_ended(holder, this_process()):
+        return Found("failed", note="its process is gone")
+    return Found(said, live=True)

@@ -1,0 +1,40 @@
+"""hydra/launcher=local: frozen points as processes of this machine, a few on each device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn
+
+from hydra_plugins.basin_launcher import PointLauncher
+
+
+class LocalLauncher(PointLauncher):
+    """Its arguments are those of configs/hydra/launcher/local.yaml."""
+
+    name = "local"
+
+    def __init__(
+        self, *, devices: Sequence[Any] | None, runs_per_device: int, progress_seconds: float
+    ) -> None:
+        """Keep what the pool is made of."""
+        super().__init__(wait=True, poll_seconds=progress_seconds)
+        self._devices = None if devices is None else [str(device) for device in devices]
+        self._runs, self._progress = runs_per_device, progress_seconds
+        self._jobs: list[tuple[Any, Path]] = []
+
+    def start(self, jobs: Sequence[Any], sweep: Path) -> Iterator[tuple[str, str]]:
+        """Put payloads into the pool that `launch_points` works off."""
+        for job in jobs:
+            log = sweep / "jobs" / f"{Path(job.folder).name}.log"
+            self._jobs.append((job, log))
+            yield "", str(log)
+
+    def launch_points(self, points: Sequence[Any], sweep: Path) -> list[JobReturn]:
+        """Run points (basin.experiment.point.Point), each once, until all have ended."""
+        from basin.experiment.local import Local  # with torch: not for every Hydra program
+
+        pool = Local(self._devices, self._runs, progress_seconds=self._progress)
+        return pool.run(points, sweep, self.start, self._jobs)
