@@ -30,10 +30,11 @@ def folder(tmp_path_factory):
     return folder
 
 
-def arguments(folder, results, *more):
+def arguments(folder, results):
     ends = ["model.start=end-s0", "model.end=end-s1", f"model.runs={folder}", f"results={results}"]
-    options = ["model.bends=2", "epochs=4", "weight_decay=0", "runtime.checkpoint_every=3 steps"]
-    return [*DIGITS, "model=curve", "model@model.base=wrn_16_1", *options, *ends, *more]
+    options = ["model=curve", "model@model.base=wrn_16_1", "model.bends=2", "weight_decay=0"]
+    length = ["epochs=4", "evaluate_every=4", "runtime.checkpoint_every=3 steps"]
+    return [*DIGITS, *options, *length, *ends]
 
 
 @pytest.fixture(scope="module")

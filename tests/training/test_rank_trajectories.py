@@ -6,6 +6,7 @@ from ranks import on_ranks
 from torch import nn
 from toy import BATCH, NUM, Net, build, same, sgd, train, weights
 
+from basin.core.clock import Clock
 from basin.optimizer.lookahead import Lookahead
 from basin.optimizer.sam import SAM, steepest
 from basin.training.synced_batchnorm import with_synced_batchnorm
@@ -51,7 +52,7 @@ def fifty(method, model, batch_size=BATCH, **options):
     parts = build(
         lambda groups, network: (METHODS[method](groups, network), {}, {}),
         model=model,
-        epochs=epochs(50, batch_size),
+        epochs=Clock(NUM, batch_size).epochs("50 steps"),
         batch_size=batch_size,
         **options,
     )
@@ -68,11 +69,6 @@ def fifty(method, model, batch_size=BATCH, **options):
     for line in lines:
         del line["images_per_second"], line["seconds"]
     return weights(parts), lines, rows
-
-
-def epochs(steps, batch_size):
-    passes, rest = divmod(steps, -(-NUM // batch_size))
-    return passes + rest * batch_size / NUM
 
 
 def agree(method, model, other=None, batch_size=BATCH):

@@ -1,4 +1,4 @@
-"""The plane through three networks (Garipov et al. 2018, arXiv:1802.10026, section 3)."""
+"""The plane through three networks (Garipov et al. 2018, arXiv:1802.10026)."""
 
 from __future__ import annotations
 

@@ -24,9 +24,8 @@ class Curve(Sampled, Predicting):
     base: factory of the network; P_0, ..., P_{bends + 1} are of its shape, in no second class.
     shape: bezier, c_j = C(n, j) t^j (1-t)^(n-j), or polychain, c_j = max(0, 1 - |n t - j|);
     n = bends + 1 (the authors' num_bends counts the ends too, and is bends + 2).
-    start, end: RUN or RUN/SOLUTION in the folder `runs` (null: results), frozen; null: a new
-    network, which is trained too.
-    Bends begin on the line between the ends (eq. 4 at equal steps).
+    start, end: RUN or RUN/SOLUTION in `runs` (null: results), frozen; null: a new network, trained.
+    Bends begin on the line between the ends.
     weight_decay: the loss of a minibatch, drawn at one t ~ U(0, 1), has weight_decay / 2 |phi(t)|^2
     beside the objective, BN and biases included (the authors' curves.l2_regularizer).
     report: t of the points that every evaluation scores, with BN re-estimated on a copy.

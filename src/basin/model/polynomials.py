@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def bezier(t: Tensor, num: int) -> Tensor:
-    """C(n, j) t^j (1-t)^(n-j) of t (0-d) for j = 0..n (num = n + 1,); the paper's eq. 5 is n=2."""
+    """C(n, j) t^j (1-t)^(n-j) of t (0-d) for j = 0..n, (num = n + 1,); n = 2 has one bend."""
     n = num - 1
     index = torch.arange(num, dtype=t.dtype, device=t.device)
     binomials = [float(comb(n, j)) for j in range(num)]
@@ -19,7 +19,7 @@ def bezier(t: Tensor, num: int) -> Tensor:
 
 
 def polychain(t: Tensor, num: int) -> Tensor:
-    """max(0, 1 - |n t - j|) of t (0-d) for j = 0..n (num = n + 1,); the paper's eq. 4 is n=2."""
+    """max(0, 1 - |n t - j|) of t (0-d) for j = 0..n, (num = n + 1,); n = 2 has one bend."""
     index = torch.arange(num, dtype=t.dtype, device=t.device)
     return (1 - (t * (num - 1) - index).abs()).clamp(min=0)
 
