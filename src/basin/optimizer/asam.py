@@ -10,7 +10,11 @@ from basin.optimizer.sam import TINY
 
 
 def adaptive(weights: list[Tensor], ascent: list[Tensor]) -> list[Tensor]:
-    """w^2 g / | |w| g |, one norm over all tensors; without the paper's eta beside |w|."""
+    """w^2 g / | |w| g |, one norm over all tensors.
+
+    Differs: all tensors are scaled, without eta beside |w|, as a public SAM code does; the authors'
+    code has |w| + eta for weights and 1 for biases.
+    """
     scaled = torch._foreach_mul(ascent, weights)  # its norm is that of |w| g
     length = norm(scaled) + TINY
     return list(torch._foreach_div(torch._foreach_mul(scaled, weights), length))

@@ -100,8 +100,7 @@ class SAM(Wrapper):
 
     def _climb(self, closure: Closure, start: list[Tensor], switches: dict[str, bool]) -> Tensor:
         """Move the weights to w + e; losses (b,) at w."""
-        first = None
-        ball = [torch.zeros_like(at) for at in start] if self._ascents > 1 else []
+        first, ball = None, [torch.zeros_like(at) for at in start] if self._ascents > 1 else []
         sync = switches.get("sync", True) and self._sync_ascent
         for _ in range(self._ascents):
             track = first is None and switches.get("track_stats", True)
