@@ -106,7 +106,7 @@ def test_in_the_loop_it_drops_and_keeps_momentum():
     assert any(v["momentum_buffer"].any() for v in parts.state.optimizer.state.values())
 
 
-@pytest.mark.parametrize("stop", [3, 17, 25, 33, 34, 35, 41])  # armed, at the drop, after it
+@pytest.mark.parametrize("stop", [17, 33, 34, 35])  # armed, at the drop, after it
 def test_it_resumes_bitwise(stop):
     def make():
         return build(autodrop, epochs=6.0)

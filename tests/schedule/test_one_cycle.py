@@ -18,7 +18,7 @@ RATE = {"start": 0.04, "peak": 1.0, "end": 4e-6}
 @pytest.mark.parametrize("shape", ["cosine", "linear"])
 def test_it_is_torchs(shape, three_phase):
     draw = random.Random(shape)
-    for _ in range(5):
+    for _ in range(3):
         clock, epochs = Clock(draw.choice([36, 64, 250]), 8), draw.choice([3, 10])
         total, rise = epochs * clock.steps_per_epoch, draw.uniform(0.2, 0.45)
         high, start, end = draw.uniform(0.1, 1), draw.uniform(2, 50), 10 ** draw.uniform(0, 5)

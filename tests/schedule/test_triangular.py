@@ -56,7 +56,7 @@ def test_both_bounds_decay():
 @pytest.mark.parametrize("mode", ["triangular", "triangular2", "exp_range"])
 def test_rate_and_momentum_are_torchs(mode):
     draw = random.Random(mode)
-    for _ in range(5):
+    for _ in range(3):
         half, gamma = draw.randint(2, 60), draw.uniform(0.9, 1)
         low, high = draw.uniform(0.001, 0.1), draw.uniform(0.1, 1)
         optimizer = torch.optim.SGD([torch.zeros(1)], lr=low, momentum=0.9)
