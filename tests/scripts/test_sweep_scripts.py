@@ -1,4 +1,4 @@
-"""status, summarise and cancel on the folders of a sweep; resubmit needs a cluster (tests/slurm)."""
+"""status, summarise and cancel on a sweep's folders; resubmit needs a cluster (tests/slurm)."""
 
 import csv
 import json
