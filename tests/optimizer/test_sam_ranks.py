@@ -110,9 +110,7 @@ class WrittenOut:
         total = [torch.zeros_like(p) for p in parameters]
         for climbing in pieces:
             ascents = [(len(range(*c.indices(num))), self.gradient(c)[0]) for c in climbing]
-            # common ones have their ranks' weights
-            weights = [len(range(*c.indices(num))) / num for c in shares(num)]
-            weights = weights if len(climbing) > 1 else [1.0]
+            weights = [size / sum(size for size, _ in ascents) for size, _ in ascents]
             ascent = [
                 sum(weight * g[i] for weight, (_, g) in zip(weights, ascents, strict=True))
                 for i in range(len(parameters))

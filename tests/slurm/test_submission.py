@@ -10,10 +10,10 @@ import time
 
 import pytest
 from commands import ROOT
-from on_slurm import HERE, POINT, Sweep, job, read, run, state, until
+from on_slurm import HERE, POINT, Sweep, job, read, run, until
 
 pytestmark = pytest.mark.slurm
-HELD = "hydra.launcher.additional={hold:true}"
+HELD = "+hydra.launcher.additional.hold=true"
 
 
 def test_edited_files_and_a_killed_shell_change_nothing_that_is_queued(cluster, tmp_path):
@@ -27,8 +27,6 @@ def test_edited_files_and_a_killed_shell_change_nothing_that_is_queued(cluster, 
         [sys.executable, "train.py", *words],
         cwd=checkout,
         env={**os.environ, "PYTHONPATH": str(checkout / "src")},
-        stdout=subprocess.PIPE,
-        text=True,
     )
     (folder,) = until(lambda: [*sweep.folder.glob("runs/*/submission.json")])
     folder = folder.parent
@@ -38,7 +36,7 @@ def test_edited_files_and_a_killed_shell_change_nothing_that_is_queued(cluster, 
     (checkout / "src/basin/__init__.py").write_text("raise RuntimeError('edited')")
     (checkout / "configs/experiment/quickstart.yaml").write_text("edited: true")
     shutil.rmtree(checkout / "src/basin/schedule")
-    assert "," in shell.communicate()[0] or True
+    shell.wait()
     run("scontrol", "release", job(folder))
     until(lambda: (folder / "record.json").exists())
     assert read(folder, "record")["cost"]["epochs"] == 2
@@ -111,7 +109,6 @@ def test_slurmctld_is_down_at_submission_and_while_waiting(sweep):
     until(lambda: "SLURM does not answer, still waiting" in one.text())
     run(str(HERE / "cluster.sh"), "start")
     for folder in one.runs:
-        until(lambda waiting=folder: state(job(waiting)) == "PENDING")
         run("scontrol", "release", job(folder))
     assert driver.wait(240) == 0, one.text()
     assert "2 done" in one.script("status")

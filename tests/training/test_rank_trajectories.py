@@ -31,6 +31,9 @@ def synced():
     return with_synced_batchnorm(Normed())
 
 
+REST = [("sgd", synced), ("sam", Plain), ("lookahead", Plain)]
+
+
 def sam(groups, **values):
     fields = {"rho": 0.05, "m": None, "ascent_steps": 1, "decay": "base", "sync_ascent": True}
     return SAM(base=sgd(groups), direction=steepest, **{**fields, **values})
@@ -87,8 +90,15 @@ def agree(method, model, other=None, batch_size=BATCH):
         assert torch.equal(torch.cat([ours, theirs]), together)
 
 
-@pytest.mark.parametrize("model", [Plain, synced])
-@pytest.mark.parametrize("method", ["sgd", "sam", "lookahead"])
+@pytest.mark.parametrize(
+    ("method", "model"),
+    [
+        ("sgd", Plain),
+        ("sam", synced),
+        ("lookahead", synced),
+        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in REST),
+    ],
+)
 def test_the_same_fifty_updates(method, model):
     agree(method, model)
 

@@ -90,7 +90,7 @@ def _executor(sweep: Path, options: dict[str, Any], snapshot: str | None) -> Any
     if unknown := sorted(set(options) - {*SHARED, *OWN, *OTHER}):
         raise ValueError(
             f"hydra.launcher.{unknown[0]} is no option of hydra/launcher=slurm; what else sbatch"
-            " takes goes by hydra.launcher.additional={name:value}"
+            " takes goes by +hydra.launcher.additional.NAME=VALUE"
         )
     if shutil.which("sbatch") is None:
         raise ValueError("hydra/launcher=slurm: there is no sbatch here; is this a login node?")

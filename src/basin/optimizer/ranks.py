@@ -26,12 +26,9 @@ def mean_over_ranks(values: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def mean_over_ranks_(tensors: Sequence[Tensor], size: int) -> None:
-    """Means over ranks in place, each rank's weighted by its `size` examples."""
+def sum_over_ranks_(tensors: Sequence[Tensor]) -> None:
+    """Sums over ranks in place."""
     if several():
-        total = tensors[0].new_full((), size)
-        dist.all_reduce(total)
-        torch._foreach_mul_(list(tensors), size / total)
         for tensor in tensors:
             dist.all_reduce(tensor)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from basin.core.parameters import gradients, group_parameters, norm
 from basin.core.protocols import Closure, Optimizer
 from basin.optimizer.ranges import at_least_0
-from basin.optimizer.ranks import mean_over_ranks, mean_over_ranks_
+from basin.optimizer.ranks import mean_over_ranks, sum_over_ranks_
 from basin.optimizer.wrapper import Derived, Wrapper
 
 Direction = Callable[[list[Tensor], list[Tensor]], list[Tensor]]
@@ -82,20 +82,22 @@ class SAM(Wrapper):
         losses: list[Tensor] = []
         sync = switches.get("sync", True)
         for chunk in closure.chunks(self._m) if self._m else [closure]:
-            share = chunk.size / closure.size
+            whole = chunk.size == closure.size
             try:
                 losses.append(self._climb(chunk, start, switches))
-                chunk(**{**switches, "track_stats": False, "sync": sync and share == 1})
+                chunk(**{**switches, "track_stats": False, "sync": sync and whole})
                 self._add_decay()
             finally:
                 torch._foreach_copy_(weights, start)
-            if share < 1:
-                self._accumulate(total, share)
+            if not whole:
+                self._accumulate(total, len(chunk.losses) / closure.size)
+        at_w = losses[0] if len(losses) == 1 else torch.cat(losses)
+        if total and sync:
+            sum_over_ranks_(list(total.values()))
+        elif total:
+            torch._foreach_mul_(list(total.values()), closure.size / len(at_w))
         for p, gradient in total.items():
             p.grad = gradient
-        if total and sync:
-            mean_over_ranks_(list(total.values()), closure.size)
-        at_w = losses[0] if len(losses) == 1 else torch.cat(losses)
         return mean_over_ranks(at_w) if sync else at_w.mean(), at_w
 
     def _climb(self, closure: Closure, start: list[Tensor], switches: dict[str, bool]) -> Tensor:

@@ -1,0 +1,133 @@
+"""One job's end is nobody else's, and every end is named."""
+
+import json
+import os
+import signal
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from commands import bitwise
+from on_slurm import epochs, job, kill, pid, read, restarts, run, state, until
+from safetensors.torch import load_file
+
+from basin.launch.holder import this_process
+from basin.launch.lock import RunLock
+
+pytestmark = pytest.mark.slurm
+HELD = "+hydra.launcher.additional.hold=true"
+LONG = ["epochs=40", "evaluate_every=2", "runtime.checkpoint_every=6 steps"]
+
+
+def test_every_way_to_fail_is_named_and_hides_no_other(sweep):
+    """An error; too little memory; a full disk when the job starts; a lock of who is, or is not."""
+    one = sweep("epochs=2", "lr=1e30,0.1", "seed=0,1", name="errors")
+    text = one.submit("hydra.launcher.wait=true", "hydra.launcher.poll_seconds=1", code=1)
+    assert "failed: NonFinite" in text and "2 done, 2 failed" in one.script("status")
+    assert "Traceback" in one.script("status", "--log", "1")
+    summary = one.script("summarise", code=1)
+    assert "lr=0.1" in summary and "NonFinite" in summary
+    huge = ["dataset=fake", "dataset.train=4000000"]
+    small = sweep("epochs=2", *huge, name="memory")
+    small.submit("hydra.sweeper.load=false", "hydra.launcher.setup=[ulimit -v 9000000]")
+    until(lambda: "1 failed" in small.script("status"))
+    assert "alloc" in small.script("status").lower()
+    full = sweep("epochs=2", name="disk")
+    full.submit("hydra.launcher.setup=[ulimit -f 0]")
+    until(lambda: "1 failed" in full.script("status"))
+    assert "FAILED" in full.script("status")
+    full.script("resubmit")  # with the same setup: it fails again, and says so again
+    until(lambda: "1 failed" in full.script("status"))
+
+
+def test_locks_of_the_living_and_of_the_dead(sweep):
+    one = sweep("epochs=2", "seed=0,1")
+    one.submit(HELD)
+    living, dead = one.runs
+    gone = replace(this_process(), pid=2**22 - 3, start=1.0)
+    (dead / "lock.json").write_bytes(gone.to_bytes())
+    with RunLock(living, print):
+        for folder in one.runs:
+            run("scontrol", "release", job(folder))
+        until(lambda: state(job(living)) == "COMPLETED" and (dead / "record.json").exists())
+        assert "running elsewhere" in one.log(0) and "which is gone" in one.log(1)
+        assert read(living, "status")["state"] == "queued"
+    one.submit()
+    one.finished()
+
+
+def test_a_killed_task_and_a_lost_node_lose_one_checkpoint_interval_at_most(sweep, tmp_path):
+    one = sweep(*LONG, "seed=0,1")
+    one.submit()
+    killed, lost = one.runs
+    until(lambda: epochs(killed) and epochs(lost))
+    kill(killed)
+    until(lambda: "1 failed" in one.script("status"))
+    process, node = pid(lost), run("squeue", "-h", "-o", "%N", "-j", job(lost)).strip()
+    run("scontrol", "update", f"nodename={node}", "state=down", "reason=lost")
+    with suppress(ProcessLookupError):  # SLURM asks a node that answers to end it
+        os.kill(process, signal.SIGKILL)
+    until(lambda: restarts(job(lost)) == 1)
+    run("scontrol", "update", f"nodename={node}", "state=resume")
+    one.script("resubmit")
+    one.finished()
+    quiet = one.sequential(tmp_path / "quiet")
+    for folder in one.runs:
+        both = [load_file(f / "last.safetensors") for f in (folder, quiet[folder.name])]
+        assert bitwise(*both)
+        assert "continuing at epoch" in one.log(one.runs.index(folder))
+
+
+def stopped_until_its_signal(folder, least):
+    """Hold a process still after `least` epochs, so that it does not end before SIGUSR2 comes."""
+    number = until(lambda: epochs(folder) >= least and pid(folder))
+    os.kill(number, signal.SIGSTOP)
+    bit = 1 << (signal.SIGUSR2 - 1)
+
+    def pending():
+        text = Path(f"/proc/{number}/status").read_text()
+        masks = [line.split()[1] for line in text.splitlines() if line[:6] in ("SigPnd", "ShdPnd")]
+        return any(int(mask, 16) & bit for mask in masks)
+
+    until(pending)
+    os.kill(number, signal.SIGCONT)
+    until(lambda: not Path(f"/proc/{number}").exists())
+
+
+def test_three_time_limits_in_one_run(sweep, tmp_path):
+    one = sweep(*LONG)
+    one.submit("hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=5")
+    (folder,) = one.runs
+    for times in range(1, 4):
+        stopped_until_its_signal(folder, 8 * times)
+    one.finished()
+    assert restarts(job(folder)) == 3 and "time limit" not in one.text()
+    assert one.log(0).count("continuing at epoch") == 3
+    quiet = one.sequential(tmp_path / "quiet")[folder.name]
+    assert bitwise(*(load_file(f / "last.safetensors") for f in (folder, quiet)))
+
+
+def test_a_bound_on_time_limits(sweep):
+    one = sweep(*LONG)
+    one.submit("hydra.launcher.timeout_min=9", "hydra.launcher.max_num_timeout=0")
+    (folder,) = one.runs
+    until(lambda: epochs(folder))
+    run("scancel", "--signal=USR2", job(folder))
+    until(lambda: read(folder, "status")["state"] == "failed")
+    assert "timed-out too many times" in json.dumps(read(folder, "status"))
+    one.script("resubmit")  # with a bound of 0 again, which is enough now
+    one.finished()
+    assert "continuing at epoch" in one.log(0)
+
+
+def test_a_cancelled_run_has_a_checkpoint(sweep):
+    one = sweep(*LONG)
+    one.submit()
+    (folder,) = one.runs
+    until(lambda: epochs(folder))
+    one.script("cancel")
+    until(lambda: "stopped, and not queued (CANCELLED)" in one.script("status"))
+    one.script("resubmit", "--new-code")
+    one.finished()
+    assert "continuing at epoch" in one.log(0)
