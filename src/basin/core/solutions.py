@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -53,26 +54,39 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
 
 def load_(network: nn.Module, file: Path) -> None:
     """Put the weights of a file into a network; ValueError where they are of another one."""
-    there, wanted = read_tensors(file), network.state_dict()
+    hint = f"; {file.with_name('config.yaml')} says which model that is"
+    put_(network, read_tensors(file), source=str(file), hint=hint)
+
+
+def put_(
+    network: nn.Module, there: Mapping[str, Tensor], *, source: str, skip: str = "", hint: str = ""
+) -> None:
+    """Put tensors into a network, all but those whose names begin with `skip`, where it is given.
+
+    source: what they are of, for the message. ValueError where they are of another network.
+    """
+    ours = network.state_dict()
+    given = {k: v for k, v in there.items() if not skip or not k.startswith(skip)}
+    wanted = {k: v for k, v in ours.items() if not skip or not k.startswith(skip)}
     problems = [
-        *_listed("lacks", sorted(wanted.keys() - there.keys())),
-        *_listed("has beside the model's", sorted(there.keys() - wanted.keys())),
+        *_listed("lacks", sorted(wanted.keys() - given.keys())),
+        *_listed("has beside the model's", sorted(given.keys() - wanted.keys())),
         *_listed(
             "has other shapes in",
             [
-                f"{name} {(*there[name].shape,)}, not {(*wanted[name].shape,)}"
-                for name in wanted.keys() & there.keys()
-                if there[name].shape != wanted[name].shape
+                f"{name} {(*given[name].shape,)}, not {(*wanted[name].shape,)}"
+                for name in wanted.keys() & given.keys()
+                if given[name].shape != wanted[name].shape
             ],
         ),
     ]
     if problems:
         raise ValueError(
-            f"{file} is of another network or number of classes: it {'; it '.join(problems)};"
-            f" {file.with_name('config.yaml')} says which model that is"
+            f"{source} is of another network or number of classes:"
+            f" it {'; it '.join(problems)}{hint}"
         )
     if not any(tensor.is_meta for tensor in wanted.values()):  # a check reads names and shapes
-        network.load_state_dict(there)
+        network.load_state_dict({**ours, **given})
 
 
 def _listed(what: str, names: list[str]) -> list[str]:

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from basin.core.ensemble import Combined
 from basin.core.scores import Score
+from basin.core.solutions import load_, solution_file
 from basin.experiment import build, devices
 from basin.experiment.assembly import Assembly
 from basin.experiment.check import Plan, clock_of
 from basin.experiment.ensembles import Finished
 from basin.experiment.settings import seeds
-from basin.stages.weights import load_, solution_of
 from basin.training.evaluation import predict, score
 from basin.training.precision import Precision, resolve
 
@@ -48,8 +48,7 @@ def from_weights(run: Finished, solutions: Sequence[str], device: str) -> Iterat
         combined = {part: Combined() for part in evaluator.parts}
         targets: dict[str, Tensor] = {}
         for file in files:
-            weights = solution_of(str(run.path), file, results="")
-            load_(model, weights, source=f"{run.path}/{file}.safetensors")
+            load_(model, solution_file(run.path / file))
             for part, examples in evaluator.parts.items():
                 with precision.autocast(cache=False):
                     logits, targets[part] = predict(
