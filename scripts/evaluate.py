@@ -25,7 +25,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from options import command
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from basin.core.files import write_json
 from basin.core.scores import score_text
@@ -50,14 +51,20 @@ class Options:
     output: str | None = None
 
 
-def check_options(chosen: Options) -> None:
-    """Raise ValueError for words that do not go together."""
+def options(words: Sequence[str]) -> Options:
+    """Read `key=value` words; ValueError for others."""
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(Options), OmegaConf.from_cli(list(words)))
+        chosen: Any = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise ValueError(str(error).splitlines()[0]) from None
     if (chosen.run is None) == (chosen.ensemble is None):
         raise ValueError("give run=<a run folder> or ensemble=[<run folders>], one of the two")
     if chosen.ensemble == []:
         raise ValueError("ensemble=[] has no runs")
     if chosen.source not in SOURCES:
         raise ValueError(f"source={chosen.source} is not one of {', '.join(SOURCES)}")
+    return chosen
 
 
 def solutions_of(run: Finished, chosen: Options) -> list[str]:
@@ -154,18 +161,22 @@ def scores_text(scores: dict[str, float]) -> str:
     )
 
 
-def run(chosen: Options) -> None:
-    """Evaluate, print, and write where that is asked for."""
-    check_options(chosen)
-    report = evaluate(chosen)
-    print(text(report))
-    if chosen.output is not None:
-        write_json(Path(chosen.output), report)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    return command(Options, run, __doc__ or "", arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0
+    try:
+        chosen = options(words)
+        report = evaluate(chosen)
+        print(text(report))
+        if chosen.output is not None:
+            write_json(Path(chosen.output), report)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def copied(source, target, change):
     record = json.loads((target / "record.json").read_text())
     change(record)
     (target / "record.json").write_text(json.dumps(record))
-    save_file({"last": torch.zeros(360, 10)}, target / "last.safetensors")
+    save_file({"last": torch.zeros(360, 10)}, target / "logits.safetensors")
     return target
 
 
@@ -120,9 +120,9 @@ def test_what_is_refused(two, tmp_path, capsys):
         (["solution=last"], "give run="),
         ([f"run={two[0]}", f"ensemble=[{two[1]}]"], "one of the two"),
         (["ensemble=[]"], "no runs"),
-        (["runs=3"], "runs is not an option"),
-        ([f"run={tmp_path}"], "is no run (it has no config.yaml)"),
-        (["run=nowhere"], "nowhere is no run (there is no such folder)"),
+        (["runs=3"], "runs"),
+        ([f"run={tmp_path}"], "no record.json"),
+        (["run=nowhere"], "there is no run folder nowhere"),
         ([f"run={two[0]}", "solution=ema"], "no solution 'ema': it has last, swa, snapshots"),
         ([f"ensemble=[{two[0]},{other}]"], "the classes: 0, 1, not 0, 1, 2, ... (10)"),
         ([f"ensemble=[{two[0]},{svhn}]"], "the data set: basin.dataset.svhn.SVHN"),

@@ -97,21 +97,10 @@ class Assembly:
             parts, self._prepare, self._precision, batch_size, self.dataset.score or score
         )
 
-    def parts(
-        self,
-        settings: Settings,
-        index: int,
-        stage: Stage,
-        model: nn.Module,
-        folder: Path | None = None,
-    ) -> Parts:
-        """Everything of one stage that has a state; `settings` are the stage's.
-
-        folder: where averagers may keep files; None where there is no run folder.
-        """
-        numbers = {name: derive(seed, name, index) for name, seed in seeds(settings).items()}
-        optimizer, averagers, schedules = build.method(settings, model, self._plan.clock, folder)
-        data = Input(
+    def input(self, settings: Settings, index: int) -> Input:
+        """The minibatches of a stage; `settings` are its own."""
+        numbers = self._numbers(settings, index)
+        return Input(
             self.dataset.train,
             Order(
                 num=len(self.dataset.train),
@@ -125,15 +114,29 @@ class Assembly:
             seed=numbers["seed_augment"],
             counters=self._counters,
         )
+
+    def parts(
+        self,
+        settings: Settings,
+        index: int,
+        stage: Stage,
+        model: nn.Module,
+        folder: Path | None = None,
+    ) -> Parts:
+        """Everything of one stage that has a state; `settings` are its own.
+
+        folder: where averagers may keep files; None where there is no run folder.
+        """
+        optimizer, averagers, schedules = build.method(settings, model, self._plan.clock, folder)
         closure = MinibatchClosure(
             model,
             build.objective(settings),
-            data,
+            self.input(settings, index),
             execution=Execution(
                 self._precision,
                 settings["micro_batch"],
                 settings["bn_update"],
-                numbers["seed_noise"],
+                self._numbers(settings, index)["seed_noise"],
             ),
             counters=self._counters,
             tally=Tally(self._device, classes=self.dataset.score is None),
@@ -143,3 +146,8 @@ class Assembly:
         dynamics = Dynamics(model, per_tensor=settings["metrics"]["per_tensor"])
         scheduling = Scheduling(schedules, optimizer)
         return Parts(state, closure, self._precision, dynamics, scheduling)
+
+    @staticmethod
+    def _numbers(settings: Settings, index: int) -> dict[str, int]:
+        """The seeds of one stage."""
+        return {name: derive(seed, name, index) for name, seed in seeds(settings).items()}

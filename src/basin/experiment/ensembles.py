@@ -11,7 +11,7 @@ import yaml
 from safetensors import safe_open
 from torch import Tensor
 
-from basin.core.solutions import solution_file
+from basin.core.solutions import run_folder
 from basin.experiment.folder import RunFolder
 from basin.experiment.settings import Settings
 
@@ -50,10 +50,9 @@ class Finished:
 
 def read_run(run: str, *, results: str) -> Finished:
     """A finished run by its folder, or its name in `results`."""
-    place = Path(run).expanduser()
-    path = solution_file(place if place.is_dir() else Path(results) / run).parent
+    path = run_folder(run, results=results)
     record = RunFolder(str(path.parent), path.name).record()
-    assert record is not None  # solution_file has looked
+    assert record is not None  # run_folder has looked
     try:
         settings = yaml.safe_load((path / "config.yaml").read_text())
     except (OSError, yaml.YAMLError) as error:

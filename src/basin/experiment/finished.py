@@ -9,8 +9,8 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from basin.core.protocols import Objective, Stage
-from basin.core.solutions import load_, read_tensors, solution_file
+from basin.core.protocols import Objective
+from basin.core.solutions import load_, read_weights, solution_file
 from basin.experiment import build, devices
 from basin.experiment.assembly import Assembly
 from basin.experiment.check import check
@@ -31,13 +31,15 @@ class FinishedRun:
     first epoch. Raises ValueError for what is no run, unfinished, or lacks the solution.
     """
 
-    def __init__(self, place: Path, *, device: str) -> None:
+    def __init__(self, place: Path, *, device: str, root: str | None = None) -> None:
         self.file = solution_file(place)
         self.path = self.file.parent
         register()
         cfg = OmegaConf.load(self.path / "config.yaml")
         assert isinstance(cfg, DictConfig)
-        cfg.device = device
+        cfg.device, cfg.results = device, str(self.path.parent)
+        if root is not None:
+            cfg.dataset.root = root
         self.settings, self._stages = run_settings(cfg), stage_settings(cfg)
         self.plan = check(self.settings, self._stages)
         self.device = devices.pick(device)
@@ -47,10 +49,8 @@ class FinishedRun:
         )
         self.dataset = self._assembly.dataset
         self._stage = list(self._stages.values())[-1]
-        self.model = self._assembly.model()  # of the configuration
-        stage = Stage(1.0, 0.0, False)
-        self._input = self._assembly.parts(self._stage, 0, stage, self.model).closure.input
-        self._evaluator = self._assembly.evaluator()
+        self._input = self._assembly.input(self._stage, 0)
+        self.evaluator = self._assembly.evaluator()
 
     def solution(self) -> nn.Module:
         """The solution's network in eval mode; a curve, where the run's model is one."""
@@ -59,9 +59,10 @@ class FinishedRun:
     def other(self, file: Path) -> nn.Module:
         """This run's network with the weights of a file; ValueError where they do not fit."""
         model = self._assembly.model()
-        if isinstance(model, Curve) and not read_tensors(file).keys() & model.state_dict().keys():
+        weights = read_weights(file)
+        if isinstance(model, Curve) and not weights.keys() & model.state_dict().keys():
             model = self._assembly.place(model.point(0))  # a point of the curve, as `t0.5`
-        load_(model, file)
+        load_(model, weights, source=str(file))
         return model.eval()
 
     @property
@@ -72,7 +73,8 @@ class FinishedRun:
     @property
     def weight_decay(self) -> float:
         """The L2 coefficient of the run: the curve's, or the innermost optimizer's; 0 for none."""
-        node = self.settings["model"] if isinstance(self.model, Curve) else self._innermost()
+        model = self.settings["model"]
+        node = model if "weight_decay" in model else self._innermost()
         return float(node.get("weight_decay") or 0.0)
 
     def train(self, *, augmented: bool, limit: int | None) -> Labelled:
@@ -96,7 +98,7 @@ class FinishedRun:
         examples = self.dataset.test
         num = len(examples) if limit is None else min(limit, len(examples))
         rows = torch.arange(num, device=examples.labels.device)
-        parts = rows.split(self._evaluator.batch_size)
+        parts = rows.split(self.evaluator.batch_size)
         for images, labels in examples.stream((part, None) for part in parts):
             yield self._input.prepare(images), labels
 

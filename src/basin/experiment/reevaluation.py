@@ -10,14 +10,12 @@ from torch import Tensor
 
 from basin.core.ensemble import Combined
 from basin.core.scores import Score
-from basin.core.solutions import load_, solution_file
-from basin.experiment import build, devices
-from basin.experiment.assembly import Assembly
-from basin.experiment.check import Plan, clock_of
+from basin.core.solutions import solution_file
+from basin.experiment import build
 from basin.experiment.ensembles import Finished
+from basin.experiment.finished import FinishedRun
 from basin.experiment.settings import seeds
 from basin.training.evaluation import predict, score
-from basin.training.precision import Precision, resolve
 
 
 @dataclass(frozen=True)
@@ -35,20 +33,14 @@ class Prediction:
 @torch.no_grad()
 def from_weights(run: Finished, solutions: Sequence[str], device: str) -> Iterator[Prediction]:
     """Of each solution in turn, on every part; one network is on the device at a time."""
-    settings = {**run.settings, "device": device}
-    dataset = build.dataset(settings, seeds(settings)["seed_subset"])
-    clock = clock_of(settings, dataset.num_train)
-    place = devices.pick(device)
-    precision = Precision(resolve(settings["precision"], place), place)
-    plan = Plan(dataset, clock, epochs={}, parameters=0, flops=0)
-    assembly = Assembly(settings, plan, device=place, precision=precision)
-    model, evaluator = assembly.model(), assembly.evaluator()
+    finished = FinishedRun(run.path, device=device, root=run.settings["dataset"].get("root"))
+    evaluator, precision = finished.evaluator, finished.precision
     for solution in solutions:
         files = run.files(solution)
         combined = {part: Combined() for part in evaluator.parts}
         targets: dict[str, Tensor] = {}
         for file in files:
-            load_(model, solution_file(run.path / file))
+            model = finished.other(solution_file(run.path / file))
             for part, examples in evaluator.parts.items():
                 with precision.autocast(cache=False):
                     logits, targets[part] = predict(

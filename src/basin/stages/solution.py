@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from basin.core.protocols import Solutions
-from basin.core.solutions import put_
+from basin.core.solutions import load_
 
 
 class FromSolution:
@@ -18,5 +18,5 @@ class FromSolution:
     def __call__(self, model: nn.Module) -> nn.Module:
         """The same model, changed."""
         if self._weights is not None:
-            put_(model, self._weights, source=f"the solution {self._solution}")
+            load_(model, self._weights, source=f"the solution {self._solution}")
         return model
