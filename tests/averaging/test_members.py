@@ -1,4 +1,4 @@
-"""Members on disk, in memory and on the device are one ensemble; no checkpoint has those on disk."""
+"""Members on disk, in memory and on the device are one ensemble; checkpoints hold no disk's."""
 
 import pytest
 import torch
