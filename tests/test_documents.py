@@ -17,8 +17,6 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAPERS = sorted((ROOT / "docs" / "papers").glob("*.md"))
-EXAMPLES_OF_THE_FORM = ("[swa,ema]",)
-"""In docs/configuration.md, which says so: methods that this version does not have yet."""
 
 
 def shell_lines(document):
@@ -29,9 +27,7 @@ def shell_lines(document):
 def commands():
     for document in [*DOCUMENTS, *PAPERS]:
         for line in shell_lines(document):
-            if line.startswith("python train.py ") and not any(
-                f in line for f in EXAMPLES_OF_THE_FORM
-            ):
+            if line.startswith("python train.py "):
                 yield pytest.param(line, id=f"{document.name}: {line[16:]}")
 
 

@@ -204,3 +204,40 @@ def stage(**fields):
 def test_what_is_refused(overrides, message):
     with pytest.raises(Exception, match=message):
         check(*settings_of(*SMALL[:1], "model=linear", "model.size=8", *overrides))
+
+
+def test_fge_as_a_stage_keeps_its_members_on_disk_and_resumes(tmp_path):
+    arguments = [*SMALL, "stages=fge", "epochs=5", "stages.train.epochs=1", "stages.fge.epochs=3"]
+    arguments += ["runtime.checkpoint_every=3 steps", f"results={tmp_path}"]
+    kill = ("torch.optim", "SGD.step", 15)
+    first = Command(*arguments, output=tmp_path / "o", kill_at=kill)
+    assert first.wait() == -signal.SIGKILL, first.text()
+    (checkpoint,) = tmp_path.glob("*/last.pt")
+    content = torch.load(checkpoint, weights_only=True)["averagers"]["fge"]["members"]
+    assert content["numbers"] == [0] and content["weights"] == []
+    run(*arguments, output=tmp_path / "o2")
+    (folder,) = (p.parent for p in records(tmp_path))
+    record = record_of(folder)
+    assert record["results"]["fge"]["members"] == ["fge_0", "fge_1"]
+    assert record["results"]["fge"]["passes"] == 2
+    assert record["averaged"]["fge"] == {"rule": "mean of softmaxes", "members": 2, "kept": "disk"}
+    assert record["cost"]["forward_only"] == 0  # no BN pass
+    assert record["results"]["fge"]["final"]["test"] != record["results"]["last"]["final"]["test"]
+    rates = {line["epoch"]: line["lr"] for line in lines_of(folder)}
+    assert rates[2] < 0.02 < rates[3] and rates[4] < 0.02  # members 0 and 1 are at the minima
+    first, last = (load_file(folder / f"fge_{i}.safetensors") for i in (0, 1))
+    final = load_file(folder / "last.safetensors")
+    assert bitwise(last, final) and not bitwise(first, final)  # the run ends at a minimum
+
+
+@pytest.mark.slow
+def test_fine_tuning_from_another_run(branches, tmp_path):
+    source = folders(branches[0])[4]
+    head = ["stages=fine_tune", f"stages.fine_tune.transfer.weights={source}"]
+    head += ["stages.fine_tune.transfer.solution=swa", "epochs=1", f"results={tmp_path}"]
+    run(*SMALL, *head, "lr=1e-12", output=tmp_path / "o")
+    (folder,) = (p.parent for p in records(tmp_path))
+    ours, theirs = (load_file(f) for f in (folder / "last.safetensors", source / "swa.safetensors"))
+    (name,) = (k.removesuffix(".weight") for k in ours if k.endswith("linear.weight"))
+    assert ours[f"{name}.weight"].abs().max() < 1e-9
+    torch.testing.assert_close(ours["stem.weight"], theirs["stem.weight"], rtol=0, atol=1e-9)
