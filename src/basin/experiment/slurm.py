@@ -18,7 +18,6 @@ from typing import Any
 from basin.experiment.frozen import FrozenJob
 from basin.experiment.run import Stopped
 from basin.launch.slurm import being_preempted, max_array_size
-from basin.launch.status import Status
 
 SHARED = ("timeout_min", "cpus_per_task", "gpus_per_node", "mem_gb")
 OWN = ("partition", "account", "qos", "constraint", "signal_delay_s", "array_parallelism")
@@ -34,13 +33,8 @@ class SlurmJob:
 
     def __call__(self) -> str:
         """Train; leaves by SystemExit where a signal has stopped it."""
-        from submitit.core.utils import UncompletedJobError
-
         try:
             return self.job()
-        except UncompletedJobError as error:  # out of submitit's handler, the checkpoint is written
-            Status(Path(self.job.folder)).failed(error)
-            raise
         except Stopped as stopped:
             if stopped.code == 128 + signal.SIGTERM:
                 _await_end()
