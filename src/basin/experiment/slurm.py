@@ -19,7 +19,6 @@ from basin.experiment.frozen import FrozenJob
 from basin.experiment.job import Stopped
 from basin.launch.place import place
 from basin.launch.slurm import being_preempted, max_array_size
-from basin.launch.status import Status
 
 SHARED = ("timeout_min", "nodes", "tasks_per_node", "cpus_per_task", "gpus_per_node", "mem_gb")
 OWN = ("partition", "account", "qos", "constraint", "signal_delay_s", "array_parallelism")
@@ -35,13 +34,8 @@ class SlurmJob:
 
     def __call__(self) -> str:
         """Train; leaves by SystemExit where a signal has stopped it."""
-        from submitit.core.utils import UncompletedJobError
-
         try:
             return self.job()
-        except UncompletedJobError as error:  # out of submitit's handler, the checkpoint is written
-            Status(Path(self.job.folder)).failed(error)
-            raise
         except Stopped as stopped:
             if place().rank:  # an exit code would end rank 0 before it has asked for the next job
                 return "as rank 0 says"
