@@ -46,7 +46,8 @@ def _do(request: Request, state: reading.State) -> int:
     if request.action == "render":
         _say_files(showing.write(request, state), "nothing")
         return 0
-    device = _device(request)
+    lacking = any(one.missing for _, outcomes in state.tables for one in outcomes)
+    device = _device(request) if lacking else ""  # torch takes longer than the rest
     costs = Costs(state.archive, device)
     if request.action == "show":
         print(showing.tables_text(request, state, costs))

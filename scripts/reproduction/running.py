@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -52,8 +53,14 @@ def _one_by_one(points: Sequence[Point], rest: list[str]) -> int:
 def _train(words: list[str]) -> int:
     """train.py as its own process; an interrupt reaches it too, and it leaves a checkpoint."""
     process = subprocess.Popen([sys.executable, TRAIN, *words], cwd=ROOT)
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue  # it has the signal as well, and ends by itself
+    before = signal.signal(signal.SIGTERM, lambda number, _: process.send_signal(number))
+    interrupted = False
+    try:
+        while True:
+            try:
+                code = process.wait()
+                return 130 if interrupted else code
+            except KeyboardInterrupt:  # the terminal has sent it to the process as well
+                interrupted = True
+    finally:
+        signal.signal(signal.SIGTERM, before)

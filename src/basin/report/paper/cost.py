@@ -56,10 +56,10 @@ class Costs:
         if folder is not None and (left := _left(folder, recipe.epochs)) is not None:
             return Estimate(left, "the run itself, which is under way")
         kinds = work(recipe.settings)
-        for name, basis in (("exact", ""), ("rough", ", other optimizer or augmentation")):
+        for name, basis in (("exact", ""), ("rough", ", with another optimizer, average or augmentation")):
             seconds = self._measured.get(kinds[name])
             if seconds:
-                text = f"{len(seconds)} runs on {self._device}{basis}"
+                text = f"{len(seconds)} run{'s' * (len(seconds) > 1)} on {self._device}{basis}"
                 return Estimate(median(seconds) * recipe.epochs, text)
         return Estimate(None, f"unknown: nothing like it was run on {self._device}")
 

@@ -97,7 +97,8 @@ def cost(outcome: Outcome) -> str:
     kind = (
         "GPU-h" if all(_on_gpu(r.head["device"]) for r in outcome.records if not r.failed) else "h"
     )
-    text = f"{hours:.3g} {kind}, {gradients:.4g} gradients"
+    time = f"{hours:.3g} {kind}" if hours >= 0.01 else f"{3600 * hours:.1f} s"
+    text = f"{time}, {gradients:.4g} gradients"
     return f"{text}, {sum(energy):.3g} kWh" if len(energy) == len(costs) else text
 
 
@@ -130,16 +131,19 @@ def caption(table: Table) -> str:
 
 
 def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
-    """Flags, notes, problems and failures, by cell."""
-    notes = []
+    """Flags, notes, problems and failures; what is said of several cells is said once."""
+    cells: dict[str, list[str]] = {}
     for outcome in outcomes:
         said = [*outcome.verdict.flags, outcome.cell.note, *outcome.problems]
         said += [f"{record.name}: {record.failed}" for record in outcome.failed]
         if outcome.cell.delta is not None and outcome.values:
             said.append(f"delta {outcome.cell.delta.value:g}: {outcome.cell.delta.reason}")
-        if any(said):
-            notes.append(f"{outcome.cell.key}: {'; '.join(filter(None, said))}")
-    return notes
+        for one in filter(None, said):
+            cells.setdefault(one, []).append(outcome.cell.key)
+    return [
+        f"{'every cell' if len(keys) == len(outcomes) > 1 else ', '.join(keys)}: {said}"
+        for said, keys in cells.items()
+    ]
 
 
 def _metric(cell: Cell) -> str:
