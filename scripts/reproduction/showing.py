@@ -58,7 +58,8 @@ def points_text(priced: list[tuple[Point, Estimate]], device: str) -> str:
         )
     known = [estimate.seconds for _, estimate in priced if estimate.seconds is not None]
     unknown = len(priced) - len(known)
-    total = f"{len(priced)} run{'s' * (len(priced) > 1)}: {_time(sum(known)) if known else 'no cost is known'}"
+    total = f"{len(priced)} run{'s' * (len(priced) > 1)}: "
+    total += _time(sum(known)) if known else "no cost is known"
     if known and unknown:
         total += f", and {unknown} of unknown cost"
     unit = "device-seconds" if device.startswith(("cpu", "mps")) else "GPU-seconds"

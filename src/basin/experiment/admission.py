@@ -6,14 +6,14 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import hydra
 
-from basin.experiment.recipes import Composed, composed, recipe_of
+from basin.experiment.recipes import Composed, recipe_of
 from basin.experiment.schema import MACHINE_ONLY
 from basin.experiment.settings import SEEDS
 from basin.experiment.targets import targets
@@ -23,17 +23,17 @@ from basin.report.paper.recipe import Recipe
 from basin.report.paper.verdict import delta_of
 
 
-def admit(table: Table, cell: Cell, configs: Path) -> Composed | None:
-    """Raise ValueError where a cell asks for what its run cannot give; inside `composing`.
+Compose = Callable[[tuple[str, ...]], Composed]
 
-    Returns what it composes to; None where it has no run.
-    """
+
+def admit(table: Table, cell: Cell, configs: Path, compose: Compose) -> None:
+    """Raise ValueError where a cell asks for what its run cannot give, or does not compose."""
     if cell.out_of_scope is not None:
         _in_scope_page(cell, configs.parent / "docs" / "scope.md")
     if cell.experiment is None:
-        return None
+        return
     _words(cell)
-    made = composed([f"experiment={cell.experiment}", *cell.overrides])
+    made = compose((f"experiment={cell.experiment}", *cell.overrides))
     recipe = recipe_of(made)
     _header(table, cell, made, configs)
     _moment(cell, recipe)
@@ -46,7 +46,6 @@ def admit(table: Table, cell: Cell, configs: Path) -> Composed | None:
             f"{cell.key}: {cell.metric} on {recipe.dataset} has no delta of its own;"
             " give delta: {value: ..., reason: ...} in the table or the cell"
         )
-    return made
 
 
 def solutions(made: Composed) -> list[str]:

@@ -74,7 +74,7 @@ def _line(table: Table, outcome: Outcome) -> str:
     if outcome.experiment is None:
         return f"<tr>{''.join(f'<td>{entry}</td>' for entry in entries)}</tr>"
     entries[2] = f'<button type="button">{entries[2]}</button>'
-    cells = "".join(f"<td>{entry}</td>" for entry in entries)
+    cells = "".join(f"<td{' class=free' * (i == place)}>{e}</td>" for i, e in enumerate(entries))
     return f'<tr data-cell="{escape(_id(table, outcome))}">{cells}</tr>'
 
 

@@ -36,8 +36,7 @@ def inflated(text_: str) -> Any:
 
 def run_data(record: Record) -> dict[str, Any]:
     """Curves and a row of numbers of one run."""
-    columns = record.curves
-    score = score_of(record)
+    columns, score = record.curves, score_of(record)
     chosen = {"epoch": "epoch", "gradient_evaluations": "gradient_evaluations", "lr": "lr"}
     chosen |= {f"train.{score}": f"train {score}"}
     for name in columns:
@@ -63,8 +62,8 @@ def cell_data(table: Table, outcome: Outcome, configuration: str) -> dict[str, A
     judged = outcome.verdict
     numbers = [
         f"ours {text.ours(outcome)}",
-        f"reported {text.reported(cell.reported, cell.metric, cell.aggregate)}",
-        f"difference {text.interval(judged.difference, judged.interval, cell.metric)}",
+        *_named("reported", text.reported(cell.reported, cell.metric, cell.aggregate)),
+        *_named("difference", text.interval(judged.difference, judged.interval, cell.metric)),
         text.verdict(outcome),
         f"{cell.solution}, {cell.part} {cell.metric}, selected on {outcome.selected_on}",
         *judged.flags,
@@ -89,6 +88,11 @@ def configuration_of(outcome: Outcome) -> str:
     if outcome.experiment is None:
         return ""
     return yaml.dump(outcome.experiment.recipe.settings, Dumper=DUMPER, sort_keys=False)
+
+
+def _named(name: str, entry: str) -> list[str]:
+    """With its name, where there is one."""
+    return [] if entry == text.DASH else [f"{name} {entry}"]
 
 
 def _row(record: Record, score: str) -> list[str]:

@@ -71,7 +71,7 @@ function draw(area, runs, axis, score) {
   area.replaceChildren();
   const places = [0, 1].map(() => area.appendChild(element("div")));
   const scores = (name) => name.startsWith("test ") || name.startsWith("validation ") || name === "train error";
-  chart(places[0], score, runs, axis, scores, score !== "error");
+  chart(places[0], score === "error" ? "error (%)" : score, runs, axis, scores, score !== "error");
   chart(places[1], "learning rate", runs, axis, (name) => name === "lr", false);
 }
 

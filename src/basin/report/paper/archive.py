@@ -46,7 +46,7 @@ class Archive:
 def read_archive(results: Path) -> Archive:
     """What lies in records/ and runs/ of a results folder."""
     archive = Archive()
-    for file in sorted((results / "records").rglob("*.json")):
+    for file in sorted((results / "records").rglob("*.json"), key=str):
         archive.add(read_record(file))
     for folder in _folders(results / "runs"):
         match = NAME.fullmatch(folder.name)

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from basin.report.paper.recipe import work
 from basin.report.paper.records import FORMAT, NAME, Record
 
@@ -16,6 +18,8 @@ DIGITS = 6
 """Significant digits of a curve; results at the end of a run have all of theirs."""
 HEAD = ("run", "identity", "numerics", "seed", "exact", "results", "cost")
 REST = ("settings", "dataset", "environment", "seeds", "skipped_files")
+OF_MACHINE = ("device", "logger", "results", "rerun", "runtime")
+"""Settings of a run that failed which say nothing of what it is."""
 PATH = re.compile(r"(?<![\w.])~?(/[\w.+@-]+){2,}/?")
 
 
@@ -42,7 +46,9 @@ def rest_of(folder: Path) -> dict[str, Any]:
     curves = columns(read_lines(folder / "metrics.jsonl"))
     file = folder / "record.json"
     if not file.exists():
-        return {"curves": curves}
+        settings = yaml.safe_load((folder / "config.yaml").read_text())
+        kept = {key: value for key, value in settings.items() if key not in OF_MACHINE}
+        return {"settings": _without_paths(kept), "curves": curves}
     whole = json.loads(file.read_text())
     rest = {key: _without_paths(whole[key]) for key in REST if key in whole}
     rest["computed"] = whole["computed"]

@@ -56,7 +56,10 @@ class Costs:
         if folder is not None and (left := _left(folder, recipe.epochs)) is not None:
             return Estimate(left, "the run itself, which is under way")
         kinds = work(recipe.settings)
-        for name, basis in (("exact", ""), ("rough", ", with another optimizer, average or augmentation")):
+        for name, basis in (
+            ("exact", ""),
+            ("rough", ", with another optimizer, average or augmentation"),
+        ):
             seconds = self._measured.get(kinds[name])
             if seconds:
                 text = f"{len(seconds)} run{'s' * (len(seconds) > 1)} on {self._device}{basis}"

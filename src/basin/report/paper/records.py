@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +40,9 @@ class Record:
         error: str | None = self.head.get("failed")
         return error
 
-    @cached_property
+    @property
     def rest(self) -> dict[str, Any]:
-        """settings, stages, dataset, environment, and curves as columns by dotted name."""
+        """settings, dataset, environment, curves as columns by dotted name; read at each call."""
         return self.load()
 
     @property
@@ -70,8 +69,10 @@ def read_record(file: Path) -> Record:
 def write_record(folder: Path, record: Record, cells: list[dict[str, Any]]) -> Path:
     """One JSON object in three lines, so that the first alone tells a table what it needs."""
     head = {**record.head, "cells": cells}
-    rest = {k: v for k, v in record.rest.items() if k != "curves"}
-    lines = [to_json(part)[1:-1] for part in (head, rest, {"curves": record.curves})]
+    whole = record.rest
+    rest = {key: value for key, value in whole.items() if key != "curves"}
+    parts = (head, rest, {"curves": whole["curves"]})
+    lines = [to_json(part)[1:-1] for part in parts if part]
     file = folder / f"{record.name}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, "{" + ",\n".join(lines) + "}\n")

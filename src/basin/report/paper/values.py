@@ -50,13 +50,15 @@ def at_or_before(epochs: Sequence[float], moment: float) -> int | None:
 
 
 def _at(record: Record, name: str, when: str | float) -> Any:
-    column, epochs = record.curves.get(name), record.curves["epoch"]
+    curves = record.curves
+    column = curves.get(name)
     if column is None:
         raise Unreadable(f"{record.name} has no {name}")
     if when == "last":
         return column[-1]
     if not isinstance(when, float):
         raise Unreadable(f"{name} is not what a best epoch is chosen by")
+    epochs = curves["epoch"]
     index = at_or_before(epochs, when)
     if index is None or abs(epochs[index] - when) > 1e-3:  # t of 500 steps is rounded
         raise Unreadable(f"{record.name} was not evaluated at epoch {when:g}")

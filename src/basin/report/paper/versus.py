@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from basin.report.paper.assembly import Outcome
 from basin.report.paper.forms import Cell, Table
 from basin.report.paper.gains import Gain, gain
-from basin.report.paper.records import Record
 from basin.report.paper.values import ACCURACIES, at_or_before
 
 AXES = {"epochs": "epoch", "gradient evaluations": "gradient_evaluations"}
@@ -56,12 +56,11 @@ def _method(cell: Cell) -> str:
 
 def _duel(table: Table, left: Outcome, right: Outcome, axis: str) -> Duel | None:
     """None where a curve lacks the cell's number."""
-    runs = [[r for r in o.records if r.failed is None] for o in (left, right)]
-    ends = [r.curves[AXES[axis]][-1] for r in (*runs[0], *runs[1]) if r.curves["epoch"]]
-    at = min(ends)
+    both = [{r.seed: r.curves for r in o.records if r.failed is None} for o in (left, right)]
+    at = min(curves[AXES[axis]][-1] for own in both for curves in own.values())
     arms = [
-        {record.seed: v for record in own if (v := _value(record, o.cell, axis, at)) is not None}
-        for own, o in zip(runs, (left, right), strict=True)
+        {seed: v for seed, c in own.items() if (v := _value(c, o.cell, axis, at)) is not None}
+        for own, o in zip(both, (left, right), strict=True)
     ]
     if not (arms[0] and arms[1]):
         return None
@@ -78,14 +77,14 @@ def _duel(table: Table, left: Outcome, right: Outcome, axis: str) -> Duel | None
     )
 
 
-def _value(record: Record, cell: Cell, axis: str, at: float) -> float | None:
+def _value(curves: Mapping[str, list[Any]], cell: Cell, axis: str, at: float) -> float | None:
     """At the last evaluation that is not after a moment."""
     score = ACCURACIES.get(cell.metric, cell.metric)
     name = cell.metric.removeprefix("line:")
     if name == cell.metric:
         name = f"solutions.{cell.solution}.{cell.part}.{score}"
-    index = at_or_before(record.curves[AXES[axis]], at)
-    column = record.curves.get(name)
+    index = at_or_before(curves[AXES[axis]], at)
+    column = curves.get(name)
     if index is None or column is None or column[index] is None:
         return None
     return 100 - column[index] if cell.metric in ACCURACIES else float(column[index])
