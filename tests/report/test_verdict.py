@@ -92,7 +92,11 @@ def test_what_a_spread_is():
     assert flags == ["reported 95 % CI: se = CI/1.96"]
     for given, aggregate, flag in (
         (Reported(value=1), "median", "reported median without a spread: a constant"),
-        (Reported(value=1, spread=0.2, kind="sd"), "mean", "reported spread without its n: a constant"),
+        (
+            Reported(value=1, spread=0.2, kind="sd"),
+            "mean",
+            "reported spread without its n: a constant",
+        ),
     ):
         arm, flags = target(given, aggregate)
         assert (arm.se, arm.df, flags) == (0.0, inf, [flag])

@@ -57,7 +57,8 @@ def read_record(file: Path) -> Record:
     with file.open() as lines:
         first = lines.readline()
     try:
-        head = json.loads(first.rstrip().removesuffix(",") + "}")
+        more = first.rstrip().endswith(",")
+        head = json.loads(first.rstrip()[:-1] + "}" if more else first)
         number = head["format"]
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{file} is damaged; delete it, and collect the run again") from None
