@@ -1,4 +1,4 @@
-"""Every table of configs/table: its form, and whether each cell can be filled."""
+"""Every table of configs/table: its form, and whether each cell can be filled; every header."""
 
 from functools import cache
 from pathlib import Path
@@ -7,18 +7,12 @@ import pytest
 
 from basin.experiment.admission import admit
 from basin.experiment.recipes import composed, composing
+from basin.report.paper.header import read_header
 from basin.report.paper.reading import read_table
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 TABLES = sorted((CONFIGS / "table").glob("*.yaml"))
-
-
-def chosen(table):
-    """All cells; of a grid the corners of each panel, whose words differ in two values only."""
-    if table.grid is None:
-        return table.cells
-    ends = {str(axis.values[i]) for axis in (table.grid.x, table.grid.y) for i in (0, -1)}
-    return [cell for cell in table.cells if {cell.row, cell.column} <= ends]
+EXPERIMENTS = sorted((CONFIGS / "experiment").rglob("*.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +22,26 @@ def compose():
 
 
 @pytest.mark.parametrize("file", TABLES, ids=lambda file: file.stem)
-def test_every_cell_can_be_filled(file, compose):
+def test_its_form_and_its_first_run(file, compose):
     table = read_table(file)
     assert file.stem.startswith(table.paper)
-    for cell in chosen(table):
+    with_run = [cell for cell in table.cells if cell.experiment is not None]
+    for cell in [*(cell for cell in table.cells if cell not in with_run), *with_run[:1]]:
         admit(table, cell, CONFIGS, compose)
+    for cell in with_run:
+        assert (CONFIGS / "experiment" / f"{cell.experiment}.yaml").is_file(), cell.key
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", TABLES, ids=lambda file: file.stem)
+def test_every_cell_can_be_filled(file, compose):
+    table = read_table(file)
+    for cell in table.cells:
+        admit(table, cell, CONFIGS, compose)
+
+
+@pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_every_experiment_has_a_header(file):
+    header = read_header(file)
+    name = file.relative_to(CONFIGS / "experiment").with_suffix("")
+    assert f"experiment={name}" in header.fields["command"]

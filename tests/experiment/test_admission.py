@@ -64,7 +64,6 @@ MISTAKES = {
     "overrides may not set device": {"overrides": ("device=cpu",)},
     "inferred key optimizer.beta is not in": {"inferred": ("optimizer.beta",)},
     "quickstart is no mini, and the table says scaled_down=true": {"scaled_down": True},
-    "accuracy on digits has no delta of its own": {"delta": None, "reported": REPORTED},
     "out_of_scope=poetry is not left out by scope.md": {
         **{"experiment": None, "out_of_scope": "poetry"}
     },

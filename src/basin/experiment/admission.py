@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from basin.experiment.targets import targets
 from basin.report.paper.forms import Cell, Table
 from basin.report.paper.header import read_header
 from basin.report.paper.recipe import Recipe
-from basin.report.paper.verdict import delta_of
 
 
 Compose = Callable[[tuple[str, ...]], Composed]
@@ -40,12 +40,6 @@ def admit(table: Table, cell: Cell, configs: Path, compose: Compose) -> None:
     _solution(cell, made)
     if cell.part == "validation" and not recipe.validation:
         raise ValueError(f"{cell.key}: part=validation, but {cell.experiment} holds none out")
-    reported = cell.reported
-    if reported is not None and reported.trusted and delta_of(cell, recipe.dataset) is None:
-        raise ValueError(
-            f"{cell.key}: {cell.metric} on {recipe.dataset} has no delta of its own;"
-            " give delta: {value: ..., reason: ...} in the table or the cell"
-        )
 
 
 def solutions(made: Composed) -> list[str]:
@@ -55,12 +49,17 @@ def solutions(made: Composed) -> list[str]:
         names += stage["averaging"]
         for path, node in targets(stage, ""):
             if not path.startswith("averaging"):
-                names += _yielded(node["_target_"])
+                names += _own(node["_target_"])
     return list(dict.fromkeys(names))
 
 
+@cache
+def _own(target: str) -> tuple[str, ...]:
+    """Names that the `predictors` of an optimizer or model yields."""
+    return tuple(_yielded(target))
+
+
 def _yielded(target: str) -> Iterator[str]:
-    """First elements of what the `predictors` of an optimizer or model yields."""
     method = getattr(hydra.utils.get_object(target), "predictors", None)
     if method is None:
         return

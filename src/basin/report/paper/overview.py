@@ -15,7 +15,7 @@ WORDS = ("reproduced", "consistent", "better", "worse", "inconclusive", "unverif
 
 
 def overview(tables: Sequence[tuple[Table, list[Outcome]]], costs: Costs | None) -> str:
-    """A row a table; without costs the columns that depend on this device are left out."""
+    """A row a table, in Markdown; without costs nothing in it depends on this device."""
     head = ["table", "cells", "with runs", *WORDS, "other"]
     head += ["missing runs", "their cost"] if costs else []
     rows = [head]
@@ -27,6 +27,10 @@ def overview(tables: Sequence[tuple[Table, list[Outcome]]], costs: Costs | None)
         row = [table.name, str(len(outcomes)), str(sum(bool(one.values) for one in outcomes))]
         row += [*(str(words[word]) if words[word] else "" for word in WORDS), other]
         rows.append(row + (_left(outcomes, costs) if costs else []))
+    if costs:
+        every = [one for _, outcomes in tables for one in outcomes]
+        blank = [""] * (len(WORDS) + 2)
+        rows.append(["all, shared runs once", str(len(every)), *blank, *_left(every, costs)])
     return grid_of(rows)
 
 
