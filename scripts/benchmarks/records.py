@@ -67,7 +67,7 @@ def record_of(
     recipe: Recipe, seed: int, *, error: float, epochs: int, spread: float = 0.1, **head: Any
 ) -> Record:
     """A finished run whose test error ends near `error`; curves fall towards it."""
-    noise = random.Random(f"{recipe.run} {seed}")
+    noise = random.Random(f"{error} {seed}")
     final = error + spread * noise.gauss(0, 1)
     falling = [final + 40 / epoch - 40 / epochs for epoch in range(1, epochs + 1)]
     scores = {"error": final, "error5": final / 20, "nll": final / 25, "ece": final / 200}

@@ -22,7 +22,6 @@ from basin.report.paper.forms import Cell, Table
 from basin.report.paper.header import read_header
 from basin.report.paper.recipe import Recipe
 
-
 Compose = Callable[[tuple[str, ...]], Composed]
 
 
