@@ -1,5 +1,6 @@
 """Every table of configs/table: its form, and whether each cell can be filled; every header."""
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from basin.report.paper.reading import read_table
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 TABLES = sorted((CONFIGS / "table").glob("*.yaml"))
+DOCUMENT = CONFIGS.parent / "docs" / "tables.md"
 EXPERIMENTS = sorted((CONFIGS / "experiment").rglob("*.yaml"))
 
 
@@ -38,6 +40,19 @@ def test_every_cell_can_be_filled(file, compose):
     table = read_table(file)
     for cell in table.cells:
         admit(table, cell, CONFIGS, compose)
+
+
+def test_the_forms_of_the_documents(tmp_path):
+    blocks = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL)
+    file = tmp_path / "example.yaml"
+    kinds = []
+    for block in blocks:
+        file.write_text(block)
+        if "type:" in block:
+            kinds.append(read_table(file).grid is not None)
+        else:
+            assert read_header(file).inferred == ()
+    assert kinds == [False, True] and len(blocks) == 3
 
 
 @pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: f"{file.parent.name}/{file.stem}")

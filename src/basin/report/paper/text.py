@@ -87,19 +87,17 @@ def other_epoch(outcome: Outcome) -> str:
 
 
 def cost(outcome: Outcome) -> str:
-    """Of all runs of the cell: hours on their device, gradient evaluations of one, kWh if known."""
+    """Hours of all runs of the cell on their device, and gradient evaluations of one."""
     costs = [record.head["cost"] for record in outcome.records if record.failed is None]
     if not costs:
         return DASH
     hours = sum(one["seconds"] for one in costs) / 3600
     gradients = Sample(tuple(one["gradient_evaluations"] for one in costs)).mean
-    energy = [one["kilowatt_hours"] for one in costs if one.get("kilowatt_hours") is not None]
     kind = (
         "GPU-h" if all(_on_gpu(r.head["device"]) for r in outcome.records if not r.failed) else "h"
     )
     time = f"{hours:.3g} {kind}" if hours >= 0.01 else f"{3600 * hours:.1f} s"
-    text = f"{time}, {gradients:.4g} gradients"
-    return f"{text}, {sum(energy):.3g} kWh" if len(energy) == len(costs) else text
+    return f"{time}, {gradients:.4g} gradients"
 
 
 def head(table: Table) -> list[str]:
