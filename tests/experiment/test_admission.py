@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from basin.experiment.admission import admit, solutions
-from basin.experiment.recipes import Recipes, composed, composing
+from basin.experiment.recipes import Recipes, composed, composing, recipe_of
 from basin.report.paper.forms import Cell, Delta, Reported, Table
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -56,8 +56,10 @@ def test_cells_that_can_be_filled(changes):
 
 MISTAKES = {
     "has no solution swa; it has last": {"solution": "swa"},
-    "epoch=13, but quickstart has 12 epochs and evaluates every 1": {"epoch": 13.0},
-    "epoch=1.5, but": {"epoch": 1.5},
+    "epoch=13 is not a moment at which quickstart evaluates: 12.0 epochs, every 1.0": {
+        "epoch": 13.0
+    },
+    "epoch=1.5 is not a moment": {"epoch": 1.5},
     "epoch=4 is before swa begins (5)": {"overrides": SWA, "solution": "swa", "epoch": 4.0},
     "part=validation, but quickstart holds none out": {"part": "validation"},
     "overrides may not set seed": {"overrides": ("seed=1",)},
@@ -80,6 +82,13 @@ def test_cells_that_cannot(message):
 def test_an_optimizers_own_solutions_are_known():
     made = compose(("experiment=quickstart", "optimizer=replicated_sgd", *SWA))
     assert solutions(made) == ["last", "swa", "replicas", "centre"]
+
+
+def test_a_length_in_steps_needs_the_data_and_no_table_does(tmp_path):
+    words = ("experiment=quickstart", "epochs=500 steps", "dataset=image_folder")
+    recipe = recipe_of(compose((*words, f"dataset.root={tmp_path}")))
+    assert recipe.epochs is None and recipe.evaluates(100.0)
+    assert recipe_of(compose(words[:2])).epochs == pytest.approx(21.7, abs=0.1)
 
 
 def test_what_does_not_compose_names_the_cell(tmp_path):

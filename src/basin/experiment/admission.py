@@ -96,8 +96,8 @@ def _header(table: Table, cell: Cell, made: Composed, configs: Path) -> None:
 def _moment(cell: Cell, recipe: Recipe) -> None:
     if isinstance(cell.epoch, float) and not recipe.evaluates(cell.epoch):
         raise ValueError(
-            f"{cell.key}: epoch={cell.epoch:g}, but {cell.experiment} has {recipe.epochs:g} epochs"
-            f" and evaluates every {recipe.evaluate_every:g}"
+            f"{cell.key}: epoch={cell.epoch:g} is not a moment at which {cell.experiment}"
+            f" evaluates: {recipe.epochs} epochs, every {recipe.evaluate_every}"
         )
 
 

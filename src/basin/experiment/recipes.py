@@ -102,23 +102,31 @@ class Recipes:
 
 def recipe_of(made: Composed) -> Recipe:
     """The run that a composed command line is, seed apart."""
-    lengths = [stage["epochs"] for stage in made.stages.values()]
-    every = made.settings["evaluate_every"]
-    if any(isinstance(length, str) for length in (*lengths, every)):
-        from basin.experiment import build  # with torch
-        from basin.experiment.check import clock_of
-
-        num = build.dataset(made.settings, 0).num_train
-        clock = clock_of(made.settings, num)
-        lengths, every = [clock.epochs(length) for length in lengths], clock.epochs(every)
     identity = identities(made.stages)[-1]
+    lengths = _in_epochs(made)
     return Recipe(
         run=f"{made.choices['model']}_{made.choices['dataset']}_{identity}",
         dataset=str(made.choices["dataset"]),
         settings=made.settings,
-        epochs=float(sum(lengths)),
-        evaluate_every=float(every),
+        epochs=None if lengths is None else sum(lengths[1:]),
+        evaluate_every=None if lengths is None else lengths[0],
     )
+
+
+def _in_epochs(made: Composed) -> list[float] | None:
+    """evaluate_every, and the length of each stage; None of steps on data that are not here."""
+    given = [made.settings["evaluate_every"], *(s["epochs"] for s in made.stages.values())]
+    if not any(isinstance(length, str) for length in given):
+        return [float(length) for length in given]
+    from basin.experiment import build  # with torch
+    from basin.experiment.check import clock_of
+
+    try:
+        num = build.dataset(made.settings, 0).num_train
+    except ValueError:
+        return None
+    clock = clock_of(made.settings, num)
+    return [clock.epochs(length) for length in given]
 
 
 def _digest(configs: Path) -> str:

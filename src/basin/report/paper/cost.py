@@ -53,6 +53,8 @@ class Costs:
         """What is left of a run: of one under way by itself, else by others of its kind."""
         recipe = point.recipe
         folder = self._unfinished.get((recipe.identity, point.seed))
+        if recipe.epochs is None:
+            return Estimate(None, "unknown: its length is in steps, of data that are not here")
         if folder is not None and (left := _left(folder, recipe.epochs)) is not None:
             return Estimate(left, "the run itself, which is under way")
         kinds = work(recipe.settings)

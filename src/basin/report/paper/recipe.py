@@ -19,8 +19,8 @@ class Recipe:
     run: str  # <model>_<dataset>_<identity>, a run's name less its seed
     dataset: str  # option
     settings: dict[str, Any]  # resolved
-    epochs: float
-    evaluate_every: float  # epochs
+    epochs: float | None  # None: given in steps, of a data set that is not here
+    evaluate_every: float | None  # epochs; likewise
 
     @property
     def identity(self) -> str:
@@ -33,7 +33,9 @@ class Recipe:
         return bool(self.settings["dataset"].get("validation"))
 
     def evaluates(self, epoch: float) -> bool:
-        """Whether there are scores at this moment."""
+        """Whether there are scores at this moment; True where no one can know."""
+        if self.epochs is None or self.evaluate_every is None:
+            return True
         multiple = epoch / self.evaluate_every
         whole = abs(multiple - round(multiple)) < 1e-6
         return 0 < epoch <= self.epochs and (whole or epoch == self.epochs)
