@@ -64,6 +64,7 @@ class Recipes:
         self._configs, self._cache = configs, cache
         self._digest = _digest(configs) if cache else ""
         self._known: dict[str, dict[str, Any]] = {}
+        self._made: dict[str, Experiment] = {}
         self._changed = False
         if cache is not None and cache.exists():
             with suppress(ValueError, KeyError, TypeError):
@@ -80,7 +81,9 @@ class Recipes:
         if key not in self._known:
             self._known[key] = asdict(self._compose(cell, words))
             self._changed = True
-        return Experiment(Recipe(**self._known[key]), read_header(file))
+        if key not in self._made:
+            self._made[key] = Experiment(Recipe(**self._known[key]), read_header(file))
+        return self._made[key]
 
     def save(self) -> None:
         """Keep what was composed for the next time."""

@@ -42,6 +42,7 @@ class Costs:
     def __init__(self, archive: Archive, device: str) -> None:
         self._unfinished, self._device = archive.unfinished, device
         self._measured: dict[str, list[float]] = {}
+        self._work: dict[str, dict[str, str]] = {}  # by recipe: a table asks for many seeds
         for record in archive.records.values():
             cost, kinds = record.head["cost"], record.head.get("work")
             if record.head.get("device") == device and kinds and cost.get("epochs"):
@@ -57,7 +58,9 @@ class Costs:
             return Estimate(None, "unknown: its length is in steps, of data that are not here")
         if folder is not None and (left := _left(folder, recipe.epochs)) is not None:
             return Estimate(left, "the run itself, which is under way")
-        kinds = work(recipe.settings)
+        if recipe.run not in self._work:
+            self._work[recipe.run] = work(recipe.settings)
+        kinds = self._work[recipe.run]
         for name, basis in (
             ("exact", ""),
             ("rough", ", with another optimizer, average or augmentation"),

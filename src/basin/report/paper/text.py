@@ -93,9 +93,8 @@ def cost(outcome: Outcome) -> str:
         return DASH
     hours = sum(one["seconds"] for one in costs) / 3600
     gradients = Sample(tuple(one["gradient_evaluations"] for one in costs)).mean
-    kind = (
-        "GPU-h" if all(_on_gpu(r.head["device"]) for r in outcome.records if not r.failed) else "h"
-    )
+    devices = [record.head["device"] for record in outcome.records if record.failed is None]
+    kind = "h" if any(name.startswith(("cpu", "mps")) for name in devices) else "GPU-h"
     time = f"{hours:.3g} {kind}" if hours >= 0.01 else f"{3600 * hours:.1f} s"
     return f"{time}, {gradients:.4g} gradients"
 
@@ -148,7 +147,3 @@ def _metric(cell: Cell) -> str:
     name = cell.metric.removeprefix("line:")
     percent = " (%)" if cell.metric in ("accuracy", "accuracy5", "error", "error5") else ""
     return f"{cell.part if name == cell.metric else 'logged'} {name}{percent}"
-
-
-def _on_gpu(device: str) -> bool:
-    return not device.startswith(("cpu", "mps"))
