@@ -4,6 +4,7 @@
     python scripts/benchmark.py input [field=value ...]    our input path against torchvision's
     python scripts/benchmark.py startup                    help, composition, the first step
     python scripts/benchmark.py optimizers [option ...]    an update of each, against torch's
+    python scripts/benchmark.py tables                     reproduce.py on 10,000 generated records
 
 Fields are those of train.py, such as device=cuda or precision=bf16. Real images are used where
 $BASIN_DATA has CIFAR-10, else random ones. With --write the table goes to results/benchmarks. The
@@ -56,6 +57,11 @@ def _measure(chosen: argparse.Namespace) -> Result:
         if chosen.small:
             one = optimizers.SMALL
         return optimizers.measure(one, chosen.options, [f"device={chosen.device}"])
+    if chosen.theme == "tables":
+        from benchmarks import tables
+
+        many = tables.Amount(chosen.cells, chosen.seeds, chosen.epochs, chosen.repeats)
+        return tables.measure(many)
     from benchmarks import startup
 
     return startup.measure(startup.Amount(chosen.helps, chosen.compositions, chosen.first_steps))
@@ -90,7 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     updates.add_argument("--device", default="cpu")
     updates.add_argument("--small", action="store_true", help="one update of a small network each")
     updates.add_argument("options", nargs="*", help="of configs/optimizer; none: all")
-    for theme in (loop, images, startup, updates):
+    papers = themes.add_parser("tables", help="reproduce.py on generated records")
+    papers.add_argument("--cells", type=int, default=100)
+    papers.add_argument("--seeds", type=int, default=100, help="of each cell")
+    papers.add_argument("--epochs", type=int, default=100, help="of each record")
+    papers.add_argument("--repeats", type=int, default=5)
+    for theme in (loop, images, startup, updates, papers):
         theme.add_argument("--write", action="store_true", help="to results/benchmarks")
     return parser
 

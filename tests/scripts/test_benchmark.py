@@ -119,3 +119,11 @@ def test_an_unknown_optimizer_is_refused():
 
     with pytest.raises(ValueError, match="adampp: no option of configs/optimizer"):
         optimizers.measure(optimizers.Amount(1, 1, "wrn_16_1"), ["adampp"], [])
+
+
+@pytest.mark.slow
+def test_ten_thousand_records_are_read_in_time_and_memory():
+    from benchmarks import tables
+
+    result = tables.measure(tables.Amount(cells=100, seeds=100, epochs=20, repeats=3))
+    assert result.met, result.text()

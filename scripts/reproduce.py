@@ -1,0 +1,87 @@
+"""Tables of papers: reported beside reproduced, and the runs that are missing.
+
+    python scripts/reproduce.py table=NAME [field=value ...] [-- WORDS]
+
+table          a file of configs/table, several, or all (an overview)
+action         show (default): the table and the missing runs with their cost; nothing is run
+               run: the missing runs; collect: records of finished ones into results/records;
+               render: Markdown, LaTeX and the page of results/tables
+cells          words of which a cell's name has one: cells=VGG16,SWA
+seeds          of the missing runs: seeds=0,1
+budget_hours   runs that fit into it, by what was measured on this device
+compare        two methods over all shared rows, at equal epochs and equal gradients: SGD,SWA
+results        another results folder; folder: another folder of tables
+-- WORDS       for train.py: device=cuda, hydra/launcher=..., dataset.root=...
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from reproduction import collecting, reading, running, showing
+from reproduction.request import Request, parse
+
+from basin.report.paper.cost import Costs, Estimate, Point, in_order, missing, within
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if {"-h", "--help"} & set(given):
+        print(__doc__)
+        return 0
+    try:
+        request = parse(given)
+        return _do(request, reading.read(request))
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _do(request: Request, state: reading.State) -> int:
+    if request.action == "collect":
+        _say_files(collecting.collect(state, request), "every finished run has its record")
+        return 0
+    if request.action == "render":
+        _say_files(showing.write(request, state), "nothing")
+        return 0
+    lacking = any(one.missing for _, outcomes in state.tables for one in outcomes)
+    device = _device(request) if lacking else ""  # torch takes longer than the rest
+    costs = Costs(state.archive, device)
+    if request.action == "show":
+        print(showing.tables_text(request, state, costs))
+    if request.compare is not None:
+        return 0
+    priced = _missing(request, state, costs)
+    if request.action == "show" and not request.is_all:
+        print(showing.points_text(priced, device))
+    if request.action == "run" and priced:
+        print(showing.points_text(priced, device), file=sys.stderr, flush=True)
+        return running.run([point for point, _ in priced], request)
+    if request.action == "run":
+        print("no run is missing" + (" that fits the budget" if request.budget_hours else ""))
+    return 0
+
+
+def _missing(request: Request, state: reading.State, costs: Costs) -> list[tuple[Point, Estimate]]:
+    """The chosen runs in the order in which they are made."""
+    outcomes = [reading.of_seeds(one, request) for _, own in state.tables for one in own]
+    priced = in_order(missing(outcomes), costs)
+    return priced if request.budget_hours is None else within(priced, request.budget_hours)
+
+
+def _device(request: Request) -> str:
+    """The device that `-- device=...` says, or that a run would choose."""
+    from basin.experiment.devices import device_name, pick
+
+    chosen = [word.partition("=")[2] for word in request.rest if word.startswith("device=")]
+    return device_name(pick(chosen[-1] if chosen else "auto"))
+
+
+def _say_files(files: Sequence[object], none: str) -> None:
+    print("\n".join(map(str, files)) or none)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Tables of papers: what they report, beside what our runs say."""

@@ -1,0 +1,42 @@
+"""Heat maps of a grid: the values of each panel, and how separable its two fields are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from basin.report.paper.assembly import Outcome
+from basin.report.paper.forms import Table
+from basin.report.paper.separability import Separability, separability
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """One panel: outcomes by (row, column), y downwards and x to the right."""
+
+    panel: str
+    outcomes: tuple[tuple[Outcome, ...], ...]
+    separability: Separability | None
+
+    @property
+    def score(self) -> str:
+        """The score in words."""
+        if self.separability is None:
+            return "separability: needs every cell"
+        found = self.separability
+        return f"separability {found.score:.3f}, the best column moves {found.moves:.2f} a row"
+
+
+def heat_maps(table: Table, outcomes: Sequence[Outcome]) -> list[HeatMap]:
+    """The panels of a table of type `grid`, in its order."""
+    grid = table.grid
+    assert grid is not None
+    width = len(grid.x.values)
+    maps = []
+    for panel in grid.panels:
+        own = [one for one in outcomes if one.cell.panel == panel]
+        rows = tuple(tuple(own[i : i + width]) for i in range(0, len(own), width))
+        better = own[0].cell.higher_is_better
+        values = [[one.ours for one in row] for row in rows]
+        maps.append(HeatMap(panel, rows, separability(values, higher_is_better=better)))
+    return maps

@@ -1,0 +1,85 @@
+"""Records of runs: small committed files that tables read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from basin.core.files import to_json, write_atomically
+
+FORMAT = 2
+"""Of a record file; a newer one is refused."""
+NAME = re.compile(r"(?P<run>.+_(?P<identity>[0-9a-f]{10}))-s(?P<seed>\d+)")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run that has ended. `head` is read at once, `rest` (settings, curves) when asked for."""
+
+    head: dict[str, Any]
+    load: Callable[[], dict[str, Any]]
+    stored: bool  # in a record file, not in a run folder only
+
+    @property
+    def name(self) -> str:
+        """Of the run."""
+        return str(self.head["run"])
+
+    @property
+    def seed(self) -> int:
+        """Of the run."""
+        return int(self.head["seed"])
+
+    @property
+    def failed(self) -> str | None:
+        """Its error, where it did not get to its end."""
+        error: str | None = self.head.get("failed")
+        return error
+
+    @property
+    def rest(self) -> dict[str, Any]:
+        """settings, dataset, environment, curves as columns by dotted name; read at each call."""
+        return self.load()
+
+    @property
+    def curves(self) -> dict[str, list[Any]]:
+        """Every number of every evaluation."""
+        columns: dict[str, list[Any]] = self.rest["curves"]
+        return columns
+
+
+def read_record(file: Path) -> Record:
+    """The head of a record file. Raises ValueError where it is none, or of a newer format."""
+    with file.open() as lines:
+        first = lines.readline()
+    try:
+        more = first.rstrip().endswith(",")
+        head = json.loads(first.rstrip()[:-1] + "}" if more else first)
+        number = head["format"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{file} is damaged; delete it, and collect the run again") from None
+    if number > FORMAT:
+        raise ValueError(f"{file} has format {number}, this version reads up to {FORMAT}")
+    return Record(head, lambda: _rest(file, head), stored=True)
+
+
+def write_record(folder: Path, record: Record, cells: list[dict[str, Any]]) -> Path:
+    """One JSON object in three lines, so that the first alone tells a table what it needs."""
+    head = {**record.head, "cells": cells}
+    whole = record.rest
+    rest = {key: value for key, value in whole.items() if key != "curves"}
+    parts = (head, rest, {"curves": whole["curves"]})
+    lines = [to_json(part)[1:-1] for part in parts if part]
+    file = folder / f"{record.name}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, "{" + ",\n".join(lines) + "}\n")
+    return file
+
+
+def _rest(file: Path, head: dict[str, Any]) -> dict[str, Any]:
+    whole: dict[str, Any] = json.loads(file.read_text())
+    return {key: value for key, value in whole.items() if key not in head}

@@ -1,0 +1,215 @@
+"""reproduce.py on generated records of two tables: cells and a grid."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import reproduce
+import yaml
+from benchmarks.records import record_of, write_table
+from first_stage import CONFIGS
+from reproduction import running
+
+from basin.experiment.recipes import Recipes, composing
+from basin.report.page.data import inflated
+from basin.report.paper.forms import Cell
+from basin.report.paper.records import write_record
+
+SWA = ["epochs=4", "averaging=swa", "averaging.swa.start=1"]
+COMMON = {
+    **{"experiment": "quickstart", "overrides": ["epochs=4"], "seeds": [0, 1, 2]},
+    "reported": {"spread": 0.1, "kind": "sd", "n": 5, "tag": "T"},
+}
+CELLS = [
+    {"row": "net", "column": "SGD", "reported": {"value": 5.0}},
+    {"row": "net", "column": "half way", "epoch": 2, "reported": {"value": 25.0, "tag": "M"}},
+    {"row": "net", "column": "SWA", "overrides": SWA, "expect": "lower"},
+    {"row": "net", "column": "slow", "overrides": ["epochs=4", "lr=0.01"], "seeds": [0, 1]},
+    {"row": "text", "column": "SGD", "experiment": None, "without_run": "no one knows how"},
+]
+GRID = {
+    **{"type": "grid", "paper": "p", "title": "A grid", "source": "nobody", "metric": "error"},
+    **{"experiment": "quickstart", "overrides": ["epochs=4"], "seeds": [0]},
+    "x": {"field": "weight_decay", "values": [0.1, 0.2]},
+    "y": {"field": "lr", "values": [0.01, 0.02]},
+    "panels": [{"name": "SGD"}],
+}
+LEVELS = {"SGD": (5.0, (0, 1, 2)), "SWA": (4.0, (0, 1))}
+"""Errors and seeds of the runs that there are."""
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reproduce")
+    (folder / "tables").mkdir()
+    table = folder / "tables" / "cells.yaml"
+    write_table(table, CELLS, common=COMMON, baseline="SGD", paper="p")
+    (folder / "tables" / "grid.yaml").write_text(f"# a grid\n{yaml.safe_dump(GRID)}")
+    recipes = Recipes(CONFIGS)
+    with composing(CONFIGS):
+        for name, (error, seeds) in LEVELS.items():
+            overrides = SWA if name == "SWA" else COMMON["overrides"]
+            words = {"experiment": "quickstart", "overrides": overrides}
+            cell = Cell(row="", column="", experiment="quickstart", overrides=tuple(overrides))
+            recipe = recipes(cell).recipe
+            for seed in seeds:
+                record = record_of(recipe, seed, error=error, epochs=4)
+                write_record(folder / "records" / "p", record, [words])
+    return folder
+
+
+def run(folder, *words, code=0, capsys=None):
+    rest = words[words.index("--") :] if "--" in words else ()
+    own = words[: len(words) - len(rest)]
+    where = (
+        f"folder={folder / 'tables'}",
+        *(() if "results" in str(own) else (f"results={folder}",)),
+    )
+    assert reproduce.main([*own, *where, *rest]) == code
+    return capsys.readouterr() if capsys else None
+
+
+def rows(text):
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[entry.strip() for entry in line.strip("|").split(" | ")] for line in lines]
+
+
+def test_a_table_shows_what_exists_and_what_is_missing(generated, capsys, monkeypatch):
+    monkeypatch.setattr(running, "_train", None)  # nothing is run
+    text = run(generated, "table=cells", capsys=capsys).out
+    net = {row[1]: row for row in rows(text) if row[0] == "net"}
+    assert re.fullmatch(r"\d\.\d\d ± 0\.\d\d \(3\)", net["SGD"][2])
+    assert net["SGD"][5].startswith("reproduced") and net["SGD"][8] == "last"
+    assert net["half way"][3] == "25.00 ± 0.10 (5) unverified"
+    assert net["half way"][5] == "unverified target" and net["half way"][8] == "epoch 2"
+    assert "paired, n = 2; as stated" in net["SWA"][6]
+    assert net["SWA"][5] == "nothing reported; 1 of 3 runs missing"
+    assert net["slow"][5] == "missing" and "no recipe (no one knows how)" in text
+    missing = [row for row in rows(text) if row[1].startswith("experiment=")]
+    assert [row[1].rsplit(" ", 1) for row in missing] == [
+        ["experiment=quickstart epochs=4 lr=0.01", "seed=0"],
+        ["experiment=quickstart epochs=4 lr=0.01", "seed=1"],
+        ["experiment=quickstart " + " ".join(SWA), "seed=2"],
+    ]
+    assert "3 runs: no cost is known on cpu" in text
+
+
+def test_costs_are_measured_on_the_same_device(generated, capsys, monkeypatch):
+    monkeypatch.setattr(reproduce, "_device", lambda request: "a generated device")
+    text = run(generated, "table=cells", capsys=capsys).out
+    assert "3 runs: 24 s on a generated device; costs are GPU-seconds" in text
+    assert "2 runs on a generated device" in text and "3 runs on a generated device" in text
+
+
+def points(generated, tmp_path, monkeypatch, *words):
+    """What would be trained, and the words that go with all of it."""
+    calls = []
+    monkeypatch.setattr(reproduce, "_device", lambda request: "a generated device")
+    monkeypatch.setattr(running, "_train", lambda own: calls.append(own) or 0)
+    run(generated, "action=run", *words)
+    return calls
+
+
+def test_runs_are_made_one_by_one_where_there_is_no_sweeper(generated, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "CONFIGS", tmp_path)
+    calls = points(generated, tmp_path, monkeypatch, "table=cells", "--", "device=cpu")
+    assert len(calls) == 3
+    first = ["experiment=quickstart", "epochs=4", "lr=0.01", "seed=0"]
+    assert calls[0] == [*first, "device=cpu", f"results={generated / 'runs'}"]
+
+
+def test_a_sweeper_gets_all_points_in_one_submission(generated, tmp_path, monkeypatch):
+    (tmp_path / "hydra" / "sweeper").mkdir(parents=True)
+    (tmp_path / "hydra" / "sweeper" / "basin.yaml").touch()
+    monkeypatch.setattr(running, "CONFIGS", tmp_path)
+    rest = ("--", "hydra/launcher=slurm")
+    (words,) = points(generated, tmp_path, monkeypatch, "table=cells", "cells=SWA,slow", *rest)
+    assert words[:2] == ["-m", "hydra/sweeper=basin"] and words[3] == "hydra/launcher=slurm"
+    file = Path(words[2].removeprefix("hydra.sweeper.points="))
+    found = [shlex.split(line) for line in file.read_text().splitlines()]
+    assert len(found) == 3 and found[2] == ["experiment=quickstart", *SWA, "seed=2"]
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [(["seeds=1"], 1), (["cells=swa"], 1), (["budget_hours=0.005"], 2), (["seeds=7"], 0)],
+)
+def test_a_part_is_chosen(generated, tmp_path, monkeypatch, words, count):
+    monkeypatch.setattr(running, "CONFIGS", tmp_path)
+    assert len(points(generated, tmp_path, monkeypatch, "table=cells", *words)) == count
+
+
+def test_a_failing_run_does_not_stop_the_others_and_a_signal_does(generated, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "CONFIGS", tmp_path)
+    for code, (count, result) in {1: (3, 1), 130: (1, 130), -15: (1, 143)}.items():
+        calls = []
+        monkeypatch.setattr(
+            running, "_train", lambda own, c=code, into=calls: into.append(own) or c
+        )
+        run(generated, "table=cells", "action=run", code=result)
+        assert len(calls) == count
+
+
+def test_all_tables_are_an_overview(generated, capsys):
+    text = run(generated, "table=all", capsys=capsys).out
+    cells, grid, total = rows(text)[1:]
+    assert cells[:4] == ["cells", "5", "3", "1"] and grid[:3] == ["grid", "4", "0"]
+    assert total[0] == "all, shared runs once" and total[-2] == "7"
+
+
+def test_a_method_against_another(generated, capsys):
+    text = run(generated, "table=cells", "compare=SWA,SGD", capsys=capsys).out
+    (epochs, gradients) = rows(text)[1:]
+    assert epochs[2:4] == ["epochs", "4"] and gradients[2] == "gradient evaluations"
+    assert "paired, n = 2" in epochs[6] and epochs[6].startswith("-")
+    assert "no row" in run(generated, "table=cells", "compare=slow,SGD", capsys=capsys).out
+
+
+def test_files_and_a_page_that_needs_no_network(generated):
+    run(generated, "table=all", "action=render")
+    folder = generated / "tables"
+    assert "\\toprule" in (folder / "cells.tex").read_text()
+    assert (folder / "cells.md").read_text().startswith("## Generated")
+    page = (folder / "index.html").read_text()
+    assert not re.search(r"""(src|href)=["']?(https?:)?//|@import|url\(""", page)
+    stored = dict(re.findall(r'<script type="text/plain" id="([^"]+)">([^<]+)</script>', page))
+    cell = inflated(stored["cell cells net / SGD"])
+    assert cell["commands"][0] == "python train.py experiment=quickstart epochs=4 seed=0"
+    assert len(cell["runs"]) == 3 and "optimizer:" in cell["configuration"]
+    opened = inflated(stored[f"run {cell['runs'][0]}"])
+    assert opened["columns"]["epoch"] == [1, 2, 3, 4] and len(opened["row"]) == len(
+        cell["run_head"]
+    )
+    assert set(opened["columns"]) >= {"lr", "train error", "test last", "gradient_evaluations"}
+
+
+def test_a_record_of_another_recipe_is_stale(generated, tmp_path, capsys):
+    (old,) = [f for f in (generated / "records" / "p").iterdir() if "-s2" in f.name]
+    text = old.read_text()
+    identity = json.loads(text)["identity"]
+    folder = tmp_path / "records" / "p"
+    folder.mkdir(parents=True)
+    (folder / old.name).write_text(text.replace(identity, "0123456789"))
+    out = run(generated, "table=cells", f"results={tmp_path}", capsys=capsys).out
+    assert {row[1]: row[-2] for row in rows(out) if row[0] == "net"}["SGD"] == "stale"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["table=cels"], "there is no such table. Did you mean cells"),
+        ([], "table=NAME is missing; there are all, cells, grid"),
+        (["table=cells", "acton=run"], "acton=run is not understood"),
+        (["table=cells", "action=go"], "action=go is not one of show, run, collect, render"),
+        (["table=cells", "cells=nothing"], "no cell's name has one of these words"),
+        (["table=cells", "seeds=a"], "seeds=a is not a list of whole numbers"),
+        (["table=cells", "budget_hours=-1"], "budget_hours=-1 is not a number of hours above 0"),
+        (["table=cells", "compare=SGD"], "compare=SGD is not two methods"),
+        (["table=cells", "compare=SGD,Adam"], "no cell of Adam; there are SGD"),
+        (["table=cells", "action=run", "--", "lr=0.1"], "-- lr=0.1: only the launcher"),
+    ],
+)
+def test_mistakes_are_answered(generated, capsys, words, message):
+    assert message in run(generated, *words, code=1, capsys=capsys).err
