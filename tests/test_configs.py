@@ -15,11 +15,9 @@ from basin.experiment.settings import run_settings
 from basin.experiment.staging import stage_settings
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
-GROUPS = sorted(p.name for p in CONFIGS.iterdir() if p.is_dir())
-LEAVES = [
-    (p.relative_to(CONFIGS).parts[0], str(Path(*p.relative_to(CONFIGS).parts[1:]).with_suffix("")))
-    for p in sorted(CONFIGS.rglob("*/*.yaml"))
-]
+ELSEWHERE = ("experiment", "table")  # test_experiments.py; tables are no Hydra group
+GROUPS = sorted(p.name for p in CONFIGS.iterdir() if p.is_dir() and p.name not in ELSEWHERE)
+LEAVES = [(group, p.stem) for group in GROUPS for p in sorted((CONFIGS / group).glob("*.yaml"))]
 NEEDS = yaml.safe_load((Path(__file__).parent / "needs.yaml").read_text())
 
 
