@@ -2,5 +2,5 @@
 
 __version__ = "0.1.0"
 
-NUMERICS = 2
+NUMERICS = 3
 """Raised by every CHANGELOG entry tagged [numbers]; part of a run's identity."""

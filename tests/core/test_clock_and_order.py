@@ -12,16 +12,33 @@ def test_durations():
     assert clock.steps_per_epoch == 391
     assert clock.epochs(3) == clock.epochs("3 epochs") == 3.0
     assert clock.epochs("391 steps") == 1.0
-    assert clock.epochs("392 steps") == 1 + 128 / 50_000
-    assert clock.epochs("10000 images") == 0.2
+    assert clock.epochs("392 steps") == 1 + 1 / 391
+    assert clock.epochs("10000 images") == 78.125 / 391  # 50,000 images are 390.625 steps of 391
+    assert clock.epochs("50000 images") == 1.0
+    assert clock.epochs("1280 images") == clock.epochs("10 steps") == 10 / 391
     assert Clock(49_920, 128).epochs("390 steps") == 1.0  # the partial batch dropped
 
 
-def test_steps_end_where_the_cursor_is_after_them():
-    clock, o = Clock(50_000, 128), Order(num=50_000, drawn=50_000, seed=0, device=CPU)
-    for step in range(1, 1200):
-        o.next(128, stream=0, exactly=False)
-        assert clock.epochs(f"{step} steps") == o.cursors[0] / 50_000
+@pytest.mark.parametrize(("num", "batch"), [(50_000, 128), (36, 8), (120, 16), (100, 10), (7, 7)])
+def test_steps_end_where_t_is_after_them(num, batch):
+    clock, o = Clock(num, batch), Order(num=num, drawn=num, seed=0, device=CPU)
+    steps = clock.steps_per_epoch
+    for step in range(1, 3 * steps + 2):
+        o.next(batch, stream=0, exactly=False)
+        assert clock.epochs(f"{step} steps") == clock.t(o.cursors[0])
+        assert clock.t(o.cursors[0]) == step // steps + step % steps / steps
+        if step % steps == 0:
+            assert clock.t(o.cursors[0]) == step / steps
+
+
+def test_t_only_grows_in_batches_of_other_sizes():
+    clock, o = Clock(36, 8), Order(num=36, drawn=36, seed=0, device=CPU)
+    times = [0.0]
+    for size in (3, 8, 1, 40, 5, 15, 72, 2, 7):
+        o.next(size, stream=0, exactly=True)
+        times.append(clock.t(o.cursors[0]))
+    assert all(a < b for a, b in zip(times, times[1:], strict=False))
+    assert times[4] == 1 + 16 / 8 / 5 and int(times[7]) == 144 // 36  # 52 and 144 drawn
 
 
 @pytest.mark.parametrize("bad", ["abc", "3 weeks", "steps", None, True])

@@ -56,7 +56,7 @@ def test_its_record(finished):
     assert record["dataset"] == {**sizes, "classes": list("0123456789")}
     assert record["computed"]["precision"] == "fp32"
     assert record["computed"]["cudnn_tf32"] is False
-    assert record["numerics"] == 2 and record["exact"] is True
+    assert record["numerics"] == 3 and record["exact"] is True
     assert record["environment"]["packages"]["torch"] == str(torch.__version__).split("+")[0]
     text = json.dumps(record)
     assert str(results) not in text and str(Path.home()) not in text

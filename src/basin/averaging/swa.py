@@ -1,17 +1,17 @@
-"""Stochastic weight averaging (Izmailov et al. 2018, arXiv:1803.05407, Algorithm 1)."""
+"""Stochastic weight averaging (Izmailov et al. 2018, arXiv:1803.05407, Algorithm 1).
+
+With every iterate of a tail it is the average of Ruppert (1988) and of Polyak and Juditsky (1992).
+"""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
-from math import floor
+from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import nn
 
-from basin.core.batchnorm import reestimate_
-from basin.core.protocols import Batches, TrainState
+from basin.averaging.points import Periodic, check_points
+from basin.averaging.weight_average import WeightAverage
 
 
 def running_mean(count: int) -> float:
@@ -19,53 +19,30 @@ def running_mean(count: int) -> float:
     return 1 / count
 
 
-class SWA:
-    """Mean of the iterates at the ends of epochs start, start + period, ...
+class SWA(WeightAverage):
+    """Mean of the iterates after start, start + period, ... epochs of this stage.
 
-    epochs, start, period: in epochs, of this stage; the iterate after `start` epochs is the first.
-    At evaluation BN statistics of a copy are re-estimated over the augmented training set.
-    Differs: only parameters are averaged; buffers other than BN's are those of the initial model.
+    exclude_start: the first is that after start + period, as in Gadam's code (arXiv:2003.01247);
+    null is false.
     """
 
-    def __init__(self, model: nn.Module, *, epochs: float, start: float, period: float) -> None:
-        if not 0 < start <= epochs:
-            raise ValueError(
-                f"averaging.swa.start={start} is not in (0, {epochs:g}], the length of training:"
-                " it would never average; lower it, or raise epochs"
-            )
-        if period <= 0:
-            raise ValueError(f"averaging.swa.period={period} is not above 0")
-        self._start, self._period = start, period
-        self._average = copy.deepcopy(model)
-        self._count, self._seen = 0, 0.0
+    rule = "mean of weights"
 
-    @torch.no_grad()
-    def observe(self, state: TrainState) -> None:
-        """Take the iterate in where a collection point was passed."""
-        if self._points(state.t) > self._points(self._seen):
-            self._count += 1
-            mine = [p.detach() for p in self._average.parameters()]
-            live = [p.detach() for p in state.model.parameters()]
-            torch._foreach_lerp_(mine, live, running_mean(self._count))
-        self._seen = state.t
+    def __init__(
+        self,
+        model: nn.Module,
+        name: str,
+        *,
+        epochs: float,
+        start: float,
+        period: float,
+        exclude_start: bool | None,
+        bn: Mapping[str, Any],
+    ) -> None:
+        points = Periodic(start, period, bool(exclude_start))
+        check_points(name, points, epochs)
+        super().__init__(model, name, points=points, bn=bn)
 
-    def _points(self, t: float) -> int:
-        """Collection points in (0, t]."""
-        return max(0, floor((t - self._start) / self._period + 1e-9) + 1)
-
-    def predictors(self, batches: Batches) -> Iterator[tuple[str, nn.Module]]:
-        """The average, once there is one."""
-        if self._count:
-            yield "swa", reestimate_(copy.deepcopy(self._average), batches(True, None))
-
-    def restart(self, state: TrainState, batches: Batches) -> None:
-        """Nothing: the live weights go their own way."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """The average, its count, and how far it has looked."""
-        return {"average": self._average.state_dict(), "count": self._count, "seen": self._seen}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The inverse of `state_dict`."""
-        self._average.load_state_dict(state_dict["average"])
-        self._count, self._seen = state_dict["count"], state_dict["seen"]
+    def weight(self, num: int) -> float:
+        """Of an iterate that comes after `num` others."""
+        return running_mean(num + 1)

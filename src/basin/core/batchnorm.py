@@ -69,11 +69,14 @@ class ChunkedStatistics:
 
 
 @torch.no_grad()
-def reestimate_(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
+def reestimate_(
+    model: nn.Module, batches: Iterable[Tensor], *, equal_batches: bool = False
+) -> nn.Module:
     """Set BN running statistics to the sample-weighted mean of batch statistics over `batches`.
 
     Izmailov et al. 2018 (arXiv:1803.05407), section 3.2 and the authors' bn_update: momentum of a
     batch of b examples after `seen` is b / (seen + b). Other layers run in training mode too.
+    equal_batches: b is 1 whatever a batch holds, as in torch.optim.swa_utils.
     Only ever called on a copy; returns it in eval mode. Without BN the batches are not drawn.
     """
     layers = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
@@ -84,10 +87,11 @@ def reestimate_(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
         model.train()
         seen = 0
         for images in batches:
+            weight = 1 if equal_batches else len(images)
             for layer in layers:
-                layer.momentum = len(images) / (seen + len(images))
+                layer.momentum = weight / (seen + weight)
             model(images)
-            seen += len(images)
+            seen += weight
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
     return model.eval()

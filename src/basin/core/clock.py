@@ -14,7 +14,12 @@ DURATION = re.compile(r"\s*(\d+(?:\.\d+)?(?:e\d+)?)\s+(epoch|step|image)s?\s*", 
 
 @dataclass(frozen=True)
 class Clock:
-    """An epoch is one pass over the examples that a pass draws (less a dropped partial batch)."""
+    """An epoch is one pass over the examples that a pass draws (less a dropped partial batch).
+
+    Its fraction is counted in updates, as the authors' codes of SGDR, CLR and FGE count it: after k
+    of the n minibatches of a pass it is k/n, however few examples the last one has. A minibatch of
+    another size than the batch size counts by its share of one.
+    """
 
     examples: int  # drawn in one pass
     batch_size: int  # global
@@ -38,9 +43,14 @@ class Clock:
         if unit == "epoch":
             return number
         if unit == "image":
-            return number / self.examples
+            return self.t(number)
         passes, rest = divmod(number, self.steps_per_epoch)
-        return (passes * self.examples + rest * self.batch_size) / self.examples  # as t is rounded
+        return passes + rest / self.steps_per_epoch  # as t is rounded
+
+    def t(self, drawn: float) -> float:
+        """Epochs completed after `drawn` examples of one data order."""
+        passes, rest = divmod(drawn, self.examples)
+        return passes + rest / self.batch_size / self.steps_per_epoch
 
 
 def check_duration(name: str, duration: Duration) -> None:

@@ -75,7 +75,7 @@ class Wrapping:
 
 
 class Predicting:
-    """Marks an optimizer that has solutions beside the live weights."""
+    """Marks a model or an optimizer that has solutions beside the live weights."""
 
     def predictors(self, batches: Batches) -> Iterator[tuple[str, nn.Module]]:
         """(name, module) of each; as an averager's."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -121,6 +121,16 @@ class Schedule(Protocol):
         ...
 
 
+@runtime_checkable
+class Ending(Protocol):
+    """A feedback schedule that can end its stage: what `until` of a stage may name."""
+
+    @property
+    def done(self) -> bool:
+        """Whether it has nothing more to do; a function of its state."""
+        ...
+
+
 @dataclass(frozen=True)
 class Solution:
     """Weights that an averager hands back for the loop to write into the live model."""
@@ -154,17 +164,34 @@ class Averager(Protocol):
         ...
 
 
+@runtime_checkable
+class Describing(Protocol):
+    """An averager that says how its solutions were made."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """Plain values for the record: the rule, and of how many iterates."""
+        ...
+
+
 Transfer = Callable[[nn.Module], nn.Module]
 """Seam 4's own part: what a stage does to the model that the previous one leaves."""
+
+Solutions = Callable[[str], Mapping[str, Tensor] | None]
+"""State dictionaries of the solutions at the end of the stage before, by name.
+
+None where that stage's weights are not needed: on the meta device, and where the stage that asks
+has a checkpoint already. ValueError for a name that there is not.
+"""
 
 
 @dataclass
 class Stage:
     """Seam 4. One call of `fit`: its length and how many epochs went before it."""
 
-    epochs: float  # length
+    epochs: float  # length, at most
     start: float  # epochs completed before it
     whole_run: bool  # the clock of its schedules: t of the whole run, or of this stage
+    until: str | None = None  # field of a schedule that ends it earlier, once it is done
 
 
 class Draws(Protocol):
@@ -279,3 +306,9 @@ class TrainState:
     counters: Counters = field(default_factory=Counters)
     t: float = 0.0  # epochs completed in this stage, of data order 0
     reported: float = 0.0  # t of the last evaluation
+
+    @property
+    def done(self) -> bool:
+        """Whether the stage is at its end: of its epochs, or of the schedule that it waits for."""
+        ending = self.schedules[self.stage.until] if self.stage.until is not None else None
+        return self.t >= self.stage.epochs or (isinstance(ending, Ending) and ending.done)

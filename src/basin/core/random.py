@@ -49,6 +49,11 @@ def derive(*keys: int | str) -> int:
     return seed >> 1
 
 
+def uniform(*keys: int | str) -> float:
+    """One number in [0, 1) from several keys, a multiple of 2**-53."""
+    return (derive(*keys) >> 10) * 2.0**-53
+
+
 def bits(seed: int, counters: Tensor) -> Tensor:
     """64 random bits for each counter of an int64 tensor, as int64 of the same shape."""
     key = _signed(seed)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from basin.core.images import Normalise
 from basin.core.order import Order
-from basin.core.protocols import Counters, Stage, TrainState
+from basin.core.protocols import Counters, Solutions, Stage, TrainState
 from basin.core.random import derive, seed_generators
 from basin.experiment import build
 from basin.experiment.check import Plan
@@ -68,6 +69,19 @@ class Assembly:
             )
         )
 
+    def transferred(self, settings: Settings, model: nn.Module, solutions: Solutions) -> nn.Module:
+        """The model that a stage begins with, of the one that the stage before it leaves."""
+        transfer = build.transfer(
+            settings,
+            model=model,
+            solutions=solutions,
+            clock=self._plan.clock,
+            results=self._settings["results"],
+            num_classes=len(self.dataset.classes),
+            in_channels=self.dataset.shape[0],
+        )
+        return model if transfer is None else self.place(transfer(model))
+
     def place(self, model: nn.Module) -> nn.Module:
         """A model on the run's device, in its dtype and memory format."""
         model = model.to(device=self._device, dtype=self._precision.parameters)
@@ -83,11 +97,10 @@ class Assembly:
             parts, self._prepare, self._precision, batch_size, self.dataset.score or score
         )
 
-    def parts(self, settings: Settings, index: int, stage: Stage, model: nn.Module) -> Parts:
-        """Everything of one stage that has a state; `settings` are the stage's."""
-        numbers = {name: derive(seed, name, index) for name, seed in seeds(settings).items()}
-        optimizer, averagers, schedules = build.method(settings, model, self._plan.clock)
-        data = Input(
+    def input(self, settings: Settings, index: int) -> Input:
+        """The minibatches of a stage; `settings` are its own."""
+        numbers = self._numbers(settings, index)
+        return Input(
             self.dataset.train,
             Order(
                 num=len(self.dataset.train),
@@ -101,15 +114,29 @@ class Assembly:
             seed=numbers["seed_augment"],
             counters=self._counters,
         )
+
+    def parts(
+        self,
+        settings: Settings,
+        index: int,
+        stage: Stage,
+        model: nn.Module,
+        folder: Path | None = None,
+    ) -> Parts:
+        """Everything of one stage that has a state; `settings` are its own.
+
+        folder: where averagers may keep files; None where there is no run folder.
+        """
+        optimizer, averagers, schedules = build.method(settings, model, self._plan.clock, folder)
         closure = MinibatchClosure(
             model,
             build.objective(settings),
-            data,
+            self.input(settings, index),
             execution=Execution(
                 self._precision,
                 settings["micro_batch"],
                 settings["bn_update"],
-                numbers["seed_noise"],
+                self._numbers(settings, index)["seed_noise"],
             ),
             counters=self._counters,
             tally=Tally(self._device, classes=self.dataset.score is None),
@@ -119,3 +146,8 @@ class Assembly:
         dynamics = Dynamics(model, per_tensor=settings["metrics"]["per_tensor"])
         scheduling = Scheduling(schedules, optimizer)
         return Parts(state, closure, self._precision, dynamics, scheduling)
+
+    @staticmethod
+    def _numbers(settings: Settings, index: int) -> dict[str, int]:
+        """The seeds of one stage."""
+        return {name: derive(seed, name, index) for name, seed in seeds(settings).items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -24,8 +25,8 @@ def dataset(settings: Settings, seed: int) -> Any:
 
 def model(settings: Settings, *, num_classes: int, in_channels: int) -> nn.Module:
     """The network on the current default device."""
-    plain = {key: value for key, value in settings["model"].items() if key != "channels_last"}
-    network: nn.Module = _make("model", plain, num_classes=num_classes, in_channels=in_channels)
+    node = _without_layout(settings["model"])
+    network: nn.Module = _make("model", node, num_classes=num_classes, in_channels=in_channels)
     return network
 
 
@@ -51,19 +52,29 @@ def objective(settings: Settings) -> Objective:
     return function
 
 
-def transfer(settings: Settings) -> Transfer | None:
-    """What a stage does to the model before it; None leaves it."""
+def transfer(settings: Settings, **available: Any) -> Transfer | None:
+    """What a stage does to the model before it; None leaves it.
+
+    available: what its factory may name: `model` (the network before it), num_classes, in_channels,
+    clock, results (the folder of run folders), solutions (core.protocols.Solutions).
+    """
     node = settings["stage"]["transfer"]
-    return None if node is None else _make("stages.transfer", node)
+    if node is None:
+        return None
+    made: Transfer = _make("stages.transfer", in_epochs(node, available["clock"]), **available)
+    return made
 
 
 def method(
-    settings: Settings, network: nn.Module, clock: Clock
+    settings: Settings, network: nn.Module, clock: Clock, folder: Path | None = None
 ) -> tuple[Optimizer, dict[str, Averager], dict[str, Schedule]]:
-    """Optimizer, averagers by name and schedules by field of one stage."""
+    """Optimizer, averagers by name and schedules by field of one stage.
+
+    folder: where averagers may keep files; None where there is no run folder.
+    """
     plain = in_epochs({k: settings[k] for k in ("averaging", "schedule", "optimizer")}, clock)
     averagers = {
-        name: _make(f"averaging.{name}", node, model=network, clock=clock)
+        name: _make(f"averaging.{name}", node, model=network, clock=clock, name=name, folder=folder)
         for name, node in plain["averaging"].items()
     }
     groups = parameter_groups(network, settings["decay"])
@@ -83,6 +94,15 @@ def loggers(settings: Settings, **available: Any) -> list[Logger]:
 def channels_last(settings: Settings) -> bool:
     """Whether a model's YAML asks for that memory format."""
     return bool(settings["model"].get("channels_last", False))
+
+
+def _without_layout(node: Settings) -> Settings:
+    """A model's node, and those of networks in it, less the memory format."""
+    return {
+        key: _without_layout(value) if isinstance(value, dict) else value
+        for key, value in node.items()
+        if key != "channels_last"
+    }
 
 
 def _nested(path: str, node: Settings, **available: Any) -> Any:

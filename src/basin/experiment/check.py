@@ -14,10 +14,10 @@ from basin.core.random import CounterDraws
 from basin.experiment import build
 from basin.experiment.agreement import check_agreement
 from basin.experiment.settings import Settings, seeds
+from basin.experiment.stage_check import check_stages
 from basin.experiment.targets import check_targets
 from basin.training.network import BN_UPDATES
 from basin.training.precision import PRECISIONS
-from basin.training.scheduling import Scheduling
 
 CHOICES = {"precision": PRECISIONS, "decay": DECAY, "bn_update": BN_UPDATES}
 
@@ -36,6 +36,7 @@ class Plan:
 def check(settings: Settings, stages: dict[str, Settings]) -> Plan:
     """Build the run on the meta device. Raises ValueError naming the first bad argument."""
     _fields(settings)
+    _rerun(settings, list(stages))
     for stage in (settings, *stages.values()):
         check_targets(stage)
     dataset = build.dataset(settings, seeds(settings)["seed_subset"])
@@ -46,16 +47,22 @@ def check(settings: Settings, stages: dict[str, Settings]) -> Plan:
             num_classes=dataset.facts.num_classes,
             in_channels=dataset.facts.shape[0],
         )
-        for stage in stages.values():
-            _stage(stage, network, clock)
+    trained = check_stages(
+        stages,
+        network,
+        clock,
+        results=settings["results"],
+        num_classes=dataset.facts.num_classes,
+        in_channels=dataset.facts.shape[0],
+    )
     check_agreement(settings, dataset, network)
     _try_augmentations(settings, dataset)
     return Plan(
         dataset=dataset,
         clock=clock,
         epochs={name: clock.epochs(stage["epochs"]) for name, stage in stages.items()},
-        parameters=sum(p.numel() for p in network.parameters() if p.requires_grad),
-        flops=flops_of(network, dataset.facts.shape),
+        parameters=sum(p.numel() for p in trained.parameters() if p.requires_grad),
+        flops=flops_of(trained, dataset.facts.shape),
     )
 
 
@@ -96,6 +103,15 @@ def _try_augmentations(settings: Settings, dataset: Any) -> None:
             raise ValueError(f"augment.{name}: {error}") from None
 
 
+def _rerun(settings: Settings, stages: list[str]) -> None:
+    name = settings["rerun_from"]
+    if name is not None and (not settings["rerun"] or name not in stages[1:]):
+        raise ValueError(
+            f"rerun_from={name} is for rerun=true, and one of the stages after the first"
+            f" ({', '.join(stages[1:]) or 'this run has one stage'})"
+        )
+
+
 def _fields(settings: Settings) -> None:
     for name, allowed in CHOICES.items():
         if settings[name] not in allowed:
@@ -123,14 +139,3 @@ def _lengths_and_counts(settings: Settings) -> None:
     ):
         if count is not None and count < 1:
             raise ValueError(f"{name}={count} is less than 1")
-
-
-def _stage(stage: Settings, network: torch.nn.Module, clock: Clock) -> None:
-    own = stage["stage"]
-    for name, allowed in (("optimizer_state", ("fresh", "keep")), ("clock", ("stage", "run"))):
-        if own[name] not in allowed:
-            raise ValueError(f"stages: {name}={own[name]!r} is not one of {', '.join(allowed)}")
-    if clock.epochs(stage["epochs"]) <= 0:
-        raise ValueError(f"epochs={stage['epochs']} is not above 0: there would be no training")
-    optimizer, _, schedules = build.method(stage, network, clock)
-    Scheduling(schedules, optimizer)

@@ -18,10 +18,12 @@ class Continuation:
     exact: whether every process so far made the same choices of device, threads, precision,
     compilation and versions, and deterministic kernels where that is a choice, so that the run is
     bitwise one that was never stopped.
+    trunk: the stage that another run trained, and that run; None for none.
     """
 
     def __init__(self, job: Job, output: Output) -> None:
         self._job, self.content = job, output.checkpoints.load()
+        self.trunk = None if self.content is None else self.content.get("trunk")
         self.precision = job.precision
         if self.content is not None:
             self._refuse_foreign(self.content)
@@ -54,6 +56,10 @@ class Continuation:
         """Whether a stage was finished before."""
         return self.content is not None and index < self.content["stage"]
 
+    def is_begun(self, index: int) -> bool:
+        """Whether the weights of a stage are in the checkpoint, or of no use any more."""
+        return self.content is not None and index <= self.content["stage"]
+
     def of(self, index: int) -> dict[str, Any] | None:
         """The checkpoint, where it lies inside a stage."""
         inside = self.content is not None and self.content["stage"] == index
@@ -64,6 +70,7 @@ class Continuation:
         return {
             "identity": self._job.identities[index],
             "stage": index,
+            "trunk": self.trunk,
             "settings": essential(list(self._job.stages.values())[index]),
             "choices": self._choices,
             "exact": self.exact,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from basin.core.protocols import Dataset, Optimizer, Stage
-from basin.experiment import build
+from torch import Tensor
+
+from basin.core.protocols import Dataset, Stage
 from basin.experiment.assembly import Assembly
 from basin.experiment.continuation import Continuation
 from basin.experiment.job import Job, Output
+from basin.experiment.settings import Settings
+from basin.experiment.stage_check import nothing_before
+from basin.experiment.trunk import keep_end
 from basin.training.bookkeeping import Bookkeeping
 from basin.training.loop import fit
 from basin.training.meter import Intervals
@@ -20,12 +25,39 @@ from basin.training.snapshot import Parts, load_optimizer, restore
 
 @dataclass
 class Outcome:
-    """What training leaves for the record."""
+    """What a stage leaves for the next one, and the last for the record."""
 
     parts: Parts
     evaluator: Evaluator
     around: Bookkeeping
     dataset: Dataset
+
+    @property
+    def epochs(self) -> float:
+        """Of this stage and those before it, as they were trained."""
+        return self.parts.state.stage.start + self.parts.state.t
+
+    def evaluate(self) -> None:
+        """Keep scores, weights and logits of every solution, where they are not kept yet.
+
+        They are not where the process that ended the training was killed after its checkpoint.
+        """
+        if not self.evaluator.kept:
+            counters = self.parts.state.counters
+            counted = counters.forward_only
+            self.around.evaluate(keep=True)
+            counters.forward_only = counted
+
+    def solution(self, name: str) -> Mapping[str, Tensor]:
+        """The state dictionary of a solution; core.protocols.Solutions."""
+        self.evaluate()
+        weights = self.evaluator.weights
+        if name not in weights:
+            raise ValueError(
+                f"solution={name!r} has no weights of its own at the end of the stage before; there"
+                f" are {', '.join(weights)}"
+            )
+        return weights[name]
 
 
 def execute(job: Job, output: Output, before: Continuation) -> Outcome:
@@ -37,38 +69,61 @@ def execute(job: Job, output: Output, before: Continuation) -> Outcome:
         precision=Precision(before.precision, job.device),
     )
     model, evaluator = assembly.model(), assembly.evaluator()
-    optimizer: Optimizer | None = None
-    seconds = start = 0.0
+    outcome: Outcome | None = None
     for index, (name, settings) in enumerate(job.stages.items()):
         assembly.seed(index)
-        transfer = build.transfer(settings)
-        if transfer is not None:
-            model = assembly.place(transfer(model))
-        length, own = job.plan.epochs[name], settings["stage"]
-        if not before.is_behind(index):
-            parts = assembly.parts(
-                settings, index, Stage(length, start, own["clock"] == "run"), model
-            )
-            content = before.of(index)
-            if content is not None:
-                restore(parts, content)
-                evaluator.best, seconds = content["best"], content["seconds"]
-            elif optimizer is not None and own["optimizer_state"] == "keep":
-                load_optimizer(parts.state.optimizer, optimizer.state_dict(), fields=False)
-            around = Bookkeeping(
-                parts,
-                evaluator,
-                intervals=_intervals(job),
-                checkpoints=output.checkpoints,
-                log=output,
-                interrupted=job.interrupted,
-                header=partial(before.header, index, output.lines.position),
-            )
-            around.meter.seconds = seconds
-            fit(parts.state, parts.closure, around)
-            seconds, optimizer = around.meter.seconds, parts.state.optimizer
-        start += length
-    return Outcome(parts, evaluator, around, assembly.dataset)
+        solutions = nothing_before if outcome is None else outcome.solution
+        if before.is_begun(index):
+            solutions = _not_needed
+        model = assembly.transferred(settings, model, solutions)
+        if before.is_behind(index):
+            continue
+        stage = _stage(job, name, 0.0 if outcome is None else outcome.epochs)
+        last = index == len(job.stages) - 1
+        folder = job.folder.path if last else job.folder.path / name
+        parts = assembly.parts(settings, index, stage, model, folder)
+        evaluator.forget()
+        around = Bookkeeping(
+            parts,
+            evaluator,
+            intervals=_intervals(job),
+            checkpoints=output.checkpoints,
+            log=output,
+            interrupted=job.interrupted,
+            header=partial(before.header, index, output.lines.position),
+        )
+        content = before.of(index)
+        if content is not None:
+            restore(parts, content)
+            stage.start = content.get("start", 0.0)
+            evaluator.best, around.meter.seconds = content["best"], content["seconds"]
+        elif outcome is not None:
+            _carry(settings, outcome.parts, parts)
+            around.meter.seconds = outcome.around.meter.seconds
+        fit(parts.state, parts.closure, around)
+        if not last or job.settings["runtime"]["keep_end"]:
+            keep_end(job.folder.path, job.identities[index], output.checkpoints)
+        outcome = Outcome(parts, evaluator, around, assembly.dataset)
+    assert outcome is not None  # a run has a stage, and the last one is never behind us
+    return outcome
+
+
+def _not_needed(name: str) -> None:
+    """The weights that a stage begins with are in its checkpoint."""
+
+
+def _stage(job: Job, name: str, start: float) -> Stage:
+    own = job.stages[name]["stage"]
+    return Stage(job.plan.epochs[name], start, own["clock"] == "run", own["until"])
+
+
+def _carry(settings: Settings, old: Parts, new: Parts) -> None:
+    """The state that a new stage keeps of the one before it."""
+    if settings["stage"]["optimizer_state"] == "keep":
+        load_optimizer(new.state.optimizer, old.state.optimizer.state_dict(), fields=False)
+    if settings["stage"]["averaging_state"] == "keep":
+        for name, averager in new.state.averagers.items():
+            averager.load_state_dict(old.state.averagers[name].state_dict())
 
 
 def _intervals(job: Job) -> Intervals:

@@ -23,6 +23,7 @@ from basin.experiment.schema import check_fields
 from basin.experiment.settings import check_words, run_settings
 from basin.experiment.staging import stage_settings
 from basin.experiment.summary import final_score, finish, present
+from basin.experiment.trunk import adopt
 from basin.launch.lock import LostLock, RunLock
 from basin.launch.signals import Interrupt
 from basin.launch.status import Status, read_status
@@ -99,6 +100,7 @@ def _train(job: Job) -> dict[str, Any]:
         job.folder.clear()  # else this is a rerun that was stopped, and it goes on
         output.checkpoints.clear()
     try:
+        adopt(job, output)
         before = Continuation(job, output)
         job.folder.write_configuration(job.settings)
         job.folder.write_environment(job.environment, code()[1])

@@ -15,12 +15,15 @@ MACHINE_ONLY = (
     "logger",
     "results",
     "rerun",
+    "rerun_from",
     "name",
     "runtime.compile",
     "runtime.threads",
     "runtime.evaluation_batch",
     "runtime.checkpoint_every",
+    "runtime.keep_end",
     "metrics",
+    "model.runs",
     "dataset.root",
     "dataset.mirror",
     "dataset.workers",
@@ -39,6 +42,7 @@ class Runtime:
     threads: int | None = MISSING
     evaluation_batch: int = MISSING
     checkpoint_every: Any = MISSING
+    keep_end: bool = MISSING
 
 
 @dataclass
@@ -50,7 +54,9 @@ class Metrics:
 
 STAGE: dict[str, Any] = {
     "transfer": None,
+    "until": None,
     "optimizer_state": "fresh",
+    "averaging_state": None,
     "clock": "stage",
     "epochs": None,
     "lr": None,
@@ -59,7 +65,7 @@ STAGE: dict[str, Any] = {
     "schedule": None,
     "averaging": None,
 }
-"""Fields of one stage; from `epochs` on, null takes the run's value."""
+"""Fields of one stage; from `epochs` on, null takes the run's value (docs/stages.md)."""
 
 
 @dataclass
@@ -86,6 +92,7 @@ class Config:
     seed_subset: int | None = MISSING
     results: str = MISSING
     rerun: bool = MISSING
+    rerun_from: str | None = MISSING
     metrics: Metrics = field(default_factory=Metrics)
     model: dict[str, Any] = field(default_factory=dict)
     dataset: dict[str, Any] = field(default_factory=dict)
@@ -113,6 +120,21 @@ class UnknownField(ValueError):
 
 
 def register() -> None:
-    """Make the schema and the resolver `${ratio:a,b}` known to Hydra; safe to call again."""
+    """Make the schema and the resolvers `ratio` (a / b) and `share` (a b) known to Hydra.
+
+    Safe to call again.
+    """
     ConfigStore.instance().store(name="schema", node=Config)
     OmegaConf.register_new_resolver("ratio", lambda a, b: float(a) / float(b), replace=True)
+    OmegaConf.register_new_resolver("share", _share, replace=True)
+
+
+def _share(part: Any, whole: Any) -> float:
+    """`${share:0.75,${epochs}}`: a part of a length in epochs."""
+    try:
+        return float(part) * float(whole)
+    except ValueError:
+        raise ValueError(
+            f"{part} of epochs={whole}: these stages are parts of the epochs of the run, which are"
+            " then to be a number; or give the epochs of each stage"
+        ) from None

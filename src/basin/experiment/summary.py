@@ -16,6 +16,7 @@ from basin.experiment.execute import Outcome
 from basin.experiment.identity import essential
 from basin.experiment.job import Job
 from basin.experiment.settings import seeds
+from basin.training.bookkeeping import averaged
 
 NEXT = """\
 next: python train.py model=resnet20 dataset=cifar10 epochs=30        CIFAR-10 (downloads 170 MB)
@@ -42,9 +43,11 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
         "seeds": seeds(job.settings),
         "settings": essential(job.settings),
         "exact": before.exact,
+        "trunk": before.trunk,
         "results": results,
+        "averaged": averaged(state),
         "cost": {
-            "epochs": job.epochs,
+            "epochs": outcome.epochs,
             "steps": counters.step,
             "skipped_steps": counters.skipped,
             "gradient_evaluations": counters.examples / order.num,
@@ -72,11 +75,8 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
 
 def _solutions(job: Job, outcome: Outcome) -> dict[str, Any]:
     """Scores, weights and test logits of every solution at the end, and its best epoch."""
-    evaluator, counters = outcome.evaluator, outcome.parts.state.counters
-    if not evaluator.kept:  # the process that ended the training was killed before its record
-        counted = counters.forward_only
-        outcome.around.evaluate(keep=True)
-        counters.forward_only = counted
+    evaluator = outcome.evaluator
+    outcome.evaluate()
     for name, weights in evaluator.weights.items():
         job.folder.write_tensors(f"{name}.safetensors", weights)
     logits = {
@@ -85,7 +85,12 @@ def _solutions(job: Job, outcome: Outcome) -> dict[str, Any]:
     }
     job.folder.write_tensors("logits.safetensors", logits)
     return {
-        name: {"final": {"epoch": job.epochs, **final}, "best": evaluator.best.get(name)}
+        name: {
+            "final": {"epoch": outcome.epochs, **final},
+            "best": evaluator.best.get(name),
+            "passes": evaluator.passes[name],
+            **({"members": evaluator.members[name]} if name in evaluator.members else {}),
+        }
         for name, final in evaluator.kept.items()
     }
 
@@ -113,6 +118,8 @@ def present(record: dict[str, Any], folder: Path, groups: Mapping[str, str]) -> 
     lines = []
     for name, result in record["results"].items():
         final, best = result["final"], result["best"]
+        if result.get("passes", 1) > 1:
+            lines.append(f"{name}: {result['passes']} forward passes a prediction")
         for part in ("validation", "test"):
             if part in final:
                 lines.append(f"{name}: {part} {_scores(final[part])}")

@@ -194,6 +194,7 @@ class MeanLogits(nn.Module):
     def __init__(self, models: list[nn.Module]) -> None:
         super().__init__()
         self.models = nn.ModuleList(models)
+        self.passes = len(models)  # forward passes of one prediction
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.stack([model(images) for model in self.models]).mean(0)  # (B, K)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from basin.core.parameters import norm
-from basin.core.protocols import Batches, TrainState
+from basin.core.protocols import Batches, Describing, TrainState
 from basin.core.random import derive, seed_generators
 from basin.training.checkpoint import Checkpoints
 from basin.training.loop import restart_
@@ -65,9 +65,8 @@ class Bookkeeping:
 
     def report(self, state: TrainState) -> None:
         """Evaluate at every interval and at the end, once."""
-        done = state.t >= state.stage.epochs
         if state.t > state.reported and (
-            done or passed(state.reported, state.t, self._intervals.evaluate)
+            state.done or passed(state.reported, state.t, self._intervals.evaluate)
         ):
             line = self._line(state)
             state.reported = state.t
@@ -134,7 +133,7 @@ class Bookkeeping:
         train = self.parts.closure.tally.read()
         rate = self.meter.rate(self._order.cursors[0])
         self.meter.seconds += time.perf_counter() - self.meter.started
-        results = self.evaluate(keep=state.t >= state.stage.epochs)
+        results = self.evaluate(keep=state.done)
         epoch = state.stage.start + state.t
         self.evaluator.note_best(results, epoch)
         return {
@@ -144,9 +143,12 @@ class Bookkeeping:
             "skipped": state.counters.skipped,
             "train": train,
             "solutions": results,
+            "passes": dict(self.evaluator.passes),
+            "averaged": averaged(state),
             **self.parts.scheduling.fields(state.optimizer),
             **self.parts.dynamics.read(),
             "gradient_evaluations": state.counters.examples / self._order.num,
+            "forward_only": state.counters.forward_only / self._order.num,
             "images_per_second": rate,
             "seconds": self.meter.seconds,
         }
@@ -160,11 +162,21 @@ class Bookkeeping:
             {
                 **self._header(self.parts.state.stage.start + self.parts.state.t),
                 **snapshot(self.parts),
+                "start": self.parts.state.stage.start,
                 "seconds": self.meter.seconds + now,
                 "best": self.evaluator.best,
             }
         )
         self._saved = self.parts.state.t
+
+
+def averaged(state: TrainState) -> dict[str, Any]:
+    """How each averager's solutions were made so far, of how many iterates."""
+    return {
+        name: dict(averager.describe())
+        for name, averager in state.averagers.items()
+        if isinstance(averager, Describing)
+    }
 
 
 def check_finite(state: TrainState) -> None:

@@ -32,27 +32,32 @@ class Checkpoints:
         permit: Callable[[], None] = lambda: None,
     ) -> None:
         """`permit` raises where this process may no longer write to the folder."""
-        self._last, self._previous = folder / "last.pt", folder / "previous.pt"
+        self.last, self._previous = folder / "last.pt", folder / "previous.pt"
         self._next, self._notice, self._permit = folder / "next.pt", notice, permit
+
+    @property
+    def there(self) -> bool:
+        """Whether there is a file of one, readable or not."""
+        return any(path.exists() for path in (self.last, self._next, self._previous))
 
     def save(self, content: dict[str, Any]) -> None:
         """Write, flush, then rename: a kill or a full disk leaves the one before valid."""
         buffer = io.BytesIO()
-        torch.save({"format": FORMAT, **content}, buffer)
+        torch.save({**content, "format": FORMAT}, buffer)
         self._permit()
         write_atomically(self._next, buffer.getvalue())
-        if self._last.exists():
-            self._last.replace(self._previous)
-        self._next.replace(self._last)
+        if self.last.exists():
+            self.last.replace(self._previous)
+        self._next.replace(self.last)
 
     def load(self) -> dict[str, Any] | None:
         """The newest complete checkpoint on the CPU; None where there never was one.
 
         Raises CheckpointError where there are files but none can be read, or one carries code.
         """
-        there = [path for path in (self._last, self._next, self._previous) if path.exists()]
+        there = [path for path in (self.last, self._next, self._previous) if path.exists()]
         for path in there:
-            content = _read(path)
+            content = read(path)
             if content is not None:
                 return content
             self._notice(f"{path} is truncated or damaged; trying the checkpoint before it")
@@ -73,11 +78,11 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Remove every checkpoint (the end of a run, or `rerun=true`)."""
-        for path in (self._last, self._next, self._previous):
+        for path in (self.last, self._next, self._previous):
             path.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def read(path: Path) -> dict[str, Any] | None:
     """The content of one file, None where it is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:

@@ -15,7 +15,8 @@ from basin.core.batchnorm import ChunkedStatistics
 from basin.core.gates import coupled
 from basin.core.parameters import gradients
 from basin.core.protocols import Counters, Objective, StepSkipped
-from basin.core.random import derive, seed_generators
+from basin.core.random import derive, seed_generators, uniform
+from basin.core.sampled import sampled
 from basin.training.distributed import Ranks
 from basin.training.input import Input, Minibatch
 from basin.training.network import Execution, Network
@@ -116,10 +117,11 @@ class MinibatchClosure:
         with (
             torch.set_grad_enabled(backward),
             coupled(network.gates) if coupled_gates else _nothing(),
+            sampled(network.sampled, uniform(self._execution.seed, "sample", self.batch.serial)),
         ):
             for piece in self.batch.pieces(self._execution.micro_batch or self.size):
                 with self._statistics(model, network, piece, track_stats):
-                    losses.append(self._piece(model, piece, track_stats, backward))
+                    losses.append(self._piece(network, piece, track_stats, backward))
         self.losses = losses[0] if len(losses) == 1 else torch.cat(losses)
         self._count(backward)
         loss = self.losses.mean()
@@ -147,14 +149,16 @@ class MinibatchClosure:
             self._chunked[key] = network.statistics.chunked()
         return self._chunked[key].chunk(len(piece) / whole)
 
-    def _piece(self, model: nn.Module, piece: Minibatch, count: bool, backward: bool) -> Tensor:
+    def _piece(self, network: Network, piece: Minibatch, count: bool, backward: bool) -> Tensor:
         """Losses (b,) of one forward pass; with `backward`, its part of the gradient."""
         seed = derive(self._execution.seed, piece.stream, piece.first)
         seed_generators(seed, piece.images.device)
-        forward = self._forward if model is self.model else model
+        forward = self._forward if network.model is self.model else network.model
         with self._execution.precision.autocast():
             logits = forward(piece.images)
         losses = self._objective(logits, piece.targets)  # (b,)
+        for module in network.sampled:
+            losses = losses + module.penalty()
         if backward:
             scale = self._execution.precision.scale
             factor = (scale.scale if scale else 1.0) / self.size

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from basin.core.clock import Clock
 from basin.core.order import Order
 from basin.core.protocols import Augmentation, Counters, Examples, Request
 from basin.core.random import CounterDraws, derive, permutation
@@ -31,6 +32,7 @@ class Minibatch:
     stream: int
     first: int  # draw number that keys the noise of the first example
     share: float  # this rank's part of the examples of all ranks
+    serial: int  # of the minibatch among all that were drawn, alike on every rank
 
     def __len__(self) -> int:
         return len(self.images)
@@ -69,6 +71,7 @@ class Input:
         self.order, self.batch_size, self.prepare = order, batch_size, prepare
         self.examples, self._augmentations = examples, augmentations
         self._seed, self._counters = seed, counters
+        self._clock = Clock(order.drawn, batch_size)
         self._ranks = Ranks()
         self._stream: Iterator[tuple[Tensor, Tensor]] = iter(())  # of plain draws of order 0
         self._streamed = -1  # cursor of data order 0 after the latest of them
@@ -76,7 +79,7 @@ class Input:
     @property
     def t(self) -> float:
         """Epochs drawn from data order 0."""
-        return self.order.cursors[0] / self.order.drawn
+        return self._clock.t(self.order.cursors[0])
 
     def draw(
         self, size: int | None, keep: int, stream: int, current: Minibatch | None
@@ -108,7 +111,16 @@ class Input:
             draws = self._draws(DECODE, stream, indices, numbers)
             images, labels = self.examples.fetch(indices, draws)
         images, targets = self._augmented(images, labels, indices, numbers, stream)
-        return Minibatch(images, targets, indices, numbers, stream, first + ours.start, share)
+        return Minibatch(
+            images,
+            targets,
+            indices,
+            numbers,
+            stream,
+            first + ours.start,
+            share,
+            self._counters.batches,
+        )
 
     def batches(self, augmented: bool, limit: int | None) -> Iterator[Tensor]:
         """Training images for BN re-estimation: a shuffled pass, or its first `limit` examples."""

@@ -33,11 +33,11 @@ class Surroundings(Protocol):
 
 
 def fit(state: TrainState, closure: Closure, around: Surroundings) -> None:
-    """Train until the stage's epochs are drawn. Any checkpoint continues here, bitwise."""
+    """Train until the stage is done. Any checkpoint continues here, bitwise."""
     while True:
         around.check(state)
         around.report(state)
-        if state.t >= state.stage.epochs:
+        if state.done:
             return around.save(state, done=True)
         around.restart(state)
         around.save(state, done=False)

@@ -8,6 +8,7 @@ from torch import nn
 
 from basin.core.batchnorm import RunningStatistics
 from basin.core.gates import Gate
+from basin.core.sampled import Sampled
 from basin.training.precision import Precision
 
 BN_UPDATES = ("once", "per_chunk")
@@ -28,5 +29,7 @@ class Network:
 
     def __init__(self, model: nn.Module) -> None:
         self.statistics = RunningStatistics(model)
+        self.model = model
         self.gates = [m for m in model.modules() if isinstance(m, Gate)]
+        self.sampled = [m for m in model.modules() if isinstance(m, Sampled)]
         self.parameters = [p for p in model.parameters() if p.requires_grad]

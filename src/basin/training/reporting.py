@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from basin.core.ensemble import Combined, Ensemble, passes
 from basin.core.parameters import Predicting, levels
 from basin.core.protocols import Batches, Examples, TrainState
 from basin.core.scores import Score, headline
@@ -32,7 +33,10 @@ class Evaluator:
     best: dict[str, dict[str, Any]] = field(default_factory=dict)  # by solution
     kept: dict[str, Scores] = field(default_factory=dict)  # the end of a stage, by solution
     logits: dict[str, Tensor] = field(default_factory=dict)  # (N, K) of the test part, likewise
-    weights: dict[str, dict[str, Tensor]] = field(default_factory=dict)  # likewise
+    weights: dict[str, dict[str, Tensor]] = field(default_factory=dict)  # by file, likewise
+    passes: dict[str, int] = field(default_factory=dict)  # of one prediction, by solution
+    members: dict[str, list[str]] = field(default_factory=dict)  # of an ensemble, by solution
+    _seen: dict[tuple[str, str], tuple[list[str], Combined, Tensor]] = field(default_factory=dict)
 
     @property
     def selected_on(self) -> str:
@@ -40,9 +44,9 @@ class Evaluator:
         return "validation" if "validation" in self.parts else "test"
 
     def solutions(self, state: TrainState, batches: Batches) -> Iterator[tuple[str, nn.Module]]:
-        """The live iterate first, then the optimizer's own, then each averager's."""
+        """The live iterate, the model's and the optimizer's own, and then each averager's."""
         yield "last", state.model
-        for level in levels(state.optimizer):
+        for level in (state.model, *levels(state.optimizer)):
             if isinstance(level, Predicting):
                 yield from level.predictors(batches)
         for averager in state.averagers.values():
@@ -56,21 +60,45 @@ class Evaluator:
         """
         results: dict[str, Scores] = {}
         self.kept, self.logits, self.weights = {}, {}, {}
+        self.passes, self.members = {}, {}
         for name, module in self.solutions(state, batches):
-            results[name] = {}
-            for part, examples in self.parts.items():
-                logits, labels = predict(
-                    module,
-                    examples,
-                    self.prepare,
-                    precision=self.precision,
-                    batch_size=self.batch_size,
-                )
+            results[name], self.passes[name] = {}, passes(module)
+            if isinstance(module, Ensemble):
+                self.members[name] = [member.name for member in module.members]
+            for part in self.parts:
+                logits, labels = self.predictions(name, part, module)
                 results[name][part] = self.score(logits, labels)
             if keep:
                 self.logits[name], self.kept[name] = logits, results[name]
-                self.weights[name] = {k: v.cpu().clone() for k, v in module.state_dict().items()}
+                self.weights |= stored(name, module)
         return results
+
+    def predictions(self, name: str, part: str, module: nn.Module) -> tuple[Tensor, Tensor]:
+        """Logits (N, K) and targets (N,) of a solution; members seen before are not run again."""
+        if not isinstance(module, Ensemble):
+            return self._predict(part, module)
+        names = [member.name for member in module.members]
+        seen, combined, labels = self._seen.get((name, part), ([], Combined(), torch.empty(0)))
+        if names[: len(seen)] != seen:
+            seen, combined = [], Combined()
+        for network in module.each(first=len(seen)):
+            logits, labels = self._predict(part, network)
+            combined.add(logits)
+        self._seen[name, part] = (names, combined, labels)
+        return combined.logits(), labels
+
+    def forget(self) -> None:
+        """Another stage begins: members of the same names are others."""
+        self._seen.clear()
+
+    def _predict(self, part: str, module: nn.Module) -> tuple[Tensor, Tensor]:
+        return predict(
+            module,
+            self.parts[part],
+            self.prepare,
+            precision=self.precision,
+            batch_size=self.batch_size,
+        )
 
     def note_best(self, results: dict[str, Scores], epoch: float) -> None:
         """Keep the best evaluation of each solution."""
@@ -79,3 +107,17 @@ class Evaluator:
             key = headline(now)
             if best is None or now[key] < best[self.selected_on][key]:
                 self.best[name] = {"epoch": epoch, "selected_on": self.selected_on, **scores}
+
+
+def stored(name: str, module: nn.Module) -> dict[str, dict[str, Tensor]]:
+    """State dictionaries of a solution on the CPU, by the names of their files.
+
+    An ensemble's members each have one, but for those whose file is there already.
+    """
+    if not isinstance(module, Ensemble):
+        return {name: {key: value.cpu().clone() for key, value in module.state_dict().items()}}
+    return {
+        member.name: {key: value.cpu() for key, value in member.read().items()}
+        for member in module.members
+        if not member.stored
+    }

@@ -1,0 +1,1 @@
+"""What trained networks tell of their loss: curves, planes, spectra."""
