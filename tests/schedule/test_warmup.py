@@ -1,4 +1,4 @@
-"""Linear warm-up: vectors, the two clocks of the schedule behind, and its state."""
+"""Warm-up: vectors, the two clocks of the schedule behind, and its state."""
 
 from dataclasses import dataclass, field
 
@@ -20,6 +20,7 @@ class Time(Stateless):
 SETTINGS = {
     "epochs": 4.0,
     "start_factor": 0.2,
+    "shape": "linear",
     "per": "step",
     "after_counts_from": "start",
     "after": Constant(),
@@ -34,6 +35,11 @@ def test_it_rises_on_a_line(per, factors):
     schedule = WarmUp(**SETTINGS | {"per": per})
     times = [0.0, 0.5, 1.0, 2.0, 3.0, 3.5, 4.0]
     assert [schedule(t) for t in times] == pytest.approx(factors, abs=1e-15)
+
+
+def test_it_may_be_constant():
+    schedule = WarmUp(**SETTINGS | {"shape": "constant"})
+    assert [schedule(t) for t in (0.0, 1.0, 3.99, 4.0)] == [0.2, 0.2, 0.2, 1.0]
 
 
 @pytest.mark.parametrize(("counts_from", "shown"), [("start", [4.0, 6.5]), ("end", [0.0, 2.5])])
@@ -80,6 +86,7 @@ def test_a_feedback_schedule_behind_it_still_sees_and_is_saved():
         {"epochs": float("nan")},
         {"start_factor": -0.1},
         {"start_factor": 1.1},
+        {"shape": "steep"},
         {"per": "batch"},
         {"after_counts_from": "middle"},
     ],

@@ -11,6 +11,9 @@ Duration = float | int | str
 
 DURATION = re.compile(r"\s*(\d+(?:\.\d+)?(?:e\d+)?)\s+(epoch|step|image)s?\s*", re.IGNORECASE)
 
+NEAR = 1e-6
+"""Of an update: what rounding makes of a whole number of them stays far below."""
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -51,6 +54,12 @@ class Clock:
         """Epochs completed after `drawn` examples of one data order."""
         passes, rest = divmod(drawn, self.examples)
         return passes + rest / self.batch_size / self.steps_per_epoch
+
+    def steps(self, t: float) -> float:
+        """Updates in t epochs: a whole number, exactly, where t is the end of one."""
+        number = t * self.steps_per_epoch
+        nearest = round(number)
+        return float(nearest) if abs(number - nearest) < NEAR else number
 
 
 def check_duration(name: str, duration: Duration) -> None:

@@ -57,6 +57,12 @@ def norm(tensors: Sequence[Tensor]) -> Tensor:
     return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(tensors))))
 
 
+def angle_degrees(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
+    """Angle of two lists of tensors, each as one vector; 0-d. A vector of 0 is at 90 degrees."""
+    cosine = dot(left, right) / (norm(left) * norm(right) + 1e-8)
+    return torch.rad2deg(torch.acos(cosine.clamp(-1, 1)))
+
+
 def dot(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     """Inner product over all tensors jointly, 0-d, on their device."""
     return torch.stack([p.sum() for p in torch._foreach_mul(list(left), list(right))]).sum()

@@ -46,3 +46,19 @@ def check_length(name: str, epochs: float) -> None:
     """Raise ValueError where a length is not a finite number of epochs above 0."""
     if not 0 < epochs < float("inf"):
         raise ValueError(f"{name}={epochs} is not a length: give a finite number of epochs above 0")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise ValueError where a number is not finite and above 0."""
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name}={value} is not a finite number above 0")
+
+
+def check_factors(**factors: float) -> None:
+    """Raise ValueError where a factor of a field's value is not finite and 0 or more."""
+    for name, value in factors.items():
+        if not 0 <= value < float("inf"):
+            raise ValueError(
+                f"{name}={value} is not a factor of 0 or more: divide the published value by the"
+                " one that the field has, as in ${ratio:0.01,0.1}"
+            )

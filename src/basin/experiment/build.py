@@ -80,7 +80,7 @@ def method(
     groups = parameter_groups(network, settings["decay"])
     optimizer = _nested("optimizer", plain["optimizer"], params=groups, model=network, clock=clock)
     schedules = {
-        field: _make(f"schedule.{field}", node, averagers=averagers, clock=clock)
+        field: _schedule(f"schedule.{field}", node, averagers=averagers, model=network, clock=clock)
         for field, node in plain["schedule"].items()
     }
     return optimizer, averagers, schedules
@@ -117,6 +117,16 @@ def _nested(path: str, node: Settings, **available: Any) -> Any:
             )
         available = {**available, "base": _nested(f"{path}.base", node["base"], **available)}
     return _make(path, own, **available)
+
+
+def _schedule(path: str, node: Any, **available: Any) -> Any:
+    """A schedule and those inside it, alone or by name, to any depth."""
+    if "_target_" not in node:
+        return {k: _schedule(f"{path}.{k}", own, **available) for k, own in node.items()}
+    inside = {key: value for key, value in node.items() if isinstance(value, dict)}
+    made = {k: _schedule(f"{path}.{k}", own, **available) for k, own in inside.items()}
+    own = {key: value for key, value in node.items() if key not in inside}
+    return _make(path, {**own, "_partial_": True}, **available, **made)
 
 
 def _make(path: str, node: Settings, **available: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Linear warm-up (Goyal et al. 2017, arXiv:1706.02677, section 2.2) in front of any schedule."""
+"""Warm-up (Goyal et al. 2017, arXiv:1706.02677, section 2.2) in front of any schedule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from basin.core.schedules import PER, check_choice, check_range, elapsed
 
 @dataclass(frozen=True, kw_only=True)
 class WarmUp:
-    """start_factor -> 1 on a line over the first `epochs`; from then on the schedule `after`.
+    """start_factor -> 1 on a line, or start_factor, for `epochs`; then the schedule `after`.
 
     after_counts_from: `start`, the t of `after` is that of the run, so that its first `epochs` are
     hidden by the warm-up; `end`, it begins at 0 when the warm-up ends and lasts as much longer.
@@ -20,6 +20,7 @@ class WarmUp:
 
     epochs: float  # 0 for none
     start_factor: float  # in [0, 1]
+    shape: str  # linear: gradual; constant: start_factor to the end of the warm-up
     per: str  # step | epoch: the line's t is continuous, or whole epochs
     after_counts_from: str  # start | end of the warm-up
     after: Schedule
@@ -28,6 +29,7 @@ class WarmUp:
         if not 0 <= self.epochs < inf:
             raise ValueError(f"epochs={self.epochs} of warm-up is not a finite length from 0 up")
         check_range("start_factor", self.start_factor, 0, 1)
+        check_choice("shape", self.shape, ("linear", "constant"))
         check_choice("per", self.per, PER)
         check_choice("after_counts_from", self.after_counts_from, ("start", "end"))
 
@@ -35,7 +37,8 @@ class WarmUp:
         """Factor at t epochs already completed."""
         done = elapsed(t, self.per)
         if done < self.epochs:
-            return self.start_factor + (1 - self.start_factor) * done / self.epochs
+            share = done / self.epochs if self.shape == "linear" else 0.0
+            return self.start_factor + (1 - self.start_factor) * share
         return self.after(t - self.epochs if self.after_counts_from == "end" else t)
 
     def observe(self, state: TrainState) -> None:

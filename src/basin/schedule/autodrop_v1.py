@@ -1,0 +1,35 @@
+"""AutoDrop of 2021 (Teng et al., arXiv:2111.15317): the schedule's half."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from basin.core.schedules import Stateless
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """What watches the run and decides when to drop."""
+
+    @property
+    def factor(self) -> float:
+        """Product of the drops so far."""
+        ...
+
+
+class AutoDropV1(Stateless):
+    """The factor that a detector among the averagers has reached; the state is the detector's."""
+
+    def __init__(self, averagers: Mapping[str, Any], *, averager: str) -> None:
+        detector = averagers.get(averager)
+        if not isinstance(detector, Detector):
+            raise ValueError(
+                f"averager={averager} is not one of this run's that detect drops: pass"
+                f" averaging=autodrop_v1 (averagers: {', '.join(averagers) or 'none'})"
+            )
+        self._detector = detector
+
+    def __call__(self, t: float) -> float:
+        """Factor now, whatever t is."""
+        return self._detector.factor
