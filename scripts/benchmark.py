@@ -53,6 +53,8 @@ def _measure(chosen: argparse.Namespace) -> Result:
         from benchmarks import optimizers
 
         one = optimizers.Amount(chosen.rounds, chosen.steps, chosen.model)
+        if chosen.small:
+            one = optimizers.SMALL
         return optimizers.measure(one, chosen.options, [f"device={chosen.device}"])
     from benchmarks import startup
 
@@ -86,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     updates.add_argument("--steps", type=int, default=5, help="a round, a whole cycle of Lookahead")
     updates.add_argument("--model", default="wrn_28_10", help="whose parameters")
     updates.add_argument("--device", default="cpu")
+    updates.add_argument("--small", action="store_true", help="one update of a small network each")
     updates.add_argument("options", nargs="*", help="of configs/optimizer; none: all")
     for theme in (loop, images, startup, updates):
         theme.add_argument("--write", action="store_true", help="to results/benchmarks")

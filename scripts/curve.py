@@ -17,7 +17,7 @@ over t (avg) and over arc length (int).
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from options import MISSING, command
+from torch import nn
 
 from basin.analysis.arrays import beside, write_arrays
 from basin.analysis.path import along, statistics, table
@@ -55,13 +56,8 @@ def evaluate(options: Options) -> None:
     numbers, picture = beside(options.out, ".npz"), beside(options.out, ".png")
     run = FinishedRun(Path(options.run), device=options.device)
     curve = curve_of(run)
-    decay = run.weight_decay if options.weight_decay is None else options.weight_decay
-    scores = partial(
-        measure,
-        train=partial(run.train, augmented=options.augmented, limit=options.train),
-        test=partial(run.test, limit=options.test),
-        weight_decay=decay,
-    )
+    decay = decay_of(run, options.weight_decay)
+    scores = scorer(run, decay, options.augmented, options.train, options.test)
     ts = np.linspace(0, 1, options.points)
     with torch.no_grad(), run.precision.autocast(cache=False):
         points = along(curve.at, ts.tolist(), scores, partial(print, flush=True))
@@ -82,6 +78,25 @@ def curve_of(run: FinishedRun) -> Curve:
     if not isinstance(curve, Curve):
         raise ValueError(f"{run.file} is no curve; give the run of a model=curve and its `last`")
     return curve
+
+
+def decay_of(run: FinishedRun, given: float | None) -> float:
+    """The L2 coefficient that is given, or the run's."""
+    return run.weight_decay if given is None else given
+
+
+def scorer(
+    run: FinishedRun, weight_decay: float, augmented: bool, train: int | None, test: int | None
+) -> Callable[[nn.Module], dict[str, float]]:
+    """Scores of a network on a run's data; ValueError where these have no classes."""
+    if run.dataset.score is not None:
+        raise ValueError(f"{run.path}: its data have no classes, and its networks no error")
+    return partial(
+        measure,
+        train=partial(run.train, augmented=augmented, limit=train),
+        test=partial(run.test, limit=test),
+        weight_decay=weight_decay,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

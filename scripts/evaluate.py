@@ -3,7 +3,9 @@
     python scripts/evaluate.py run=RUN [solution=swa]
     python scripts/evaluate.py ensemble=[RUN,RUN,...] [solution=snapshots] [members=[0,2]]
 
-RUN is a run folder, or its name in results=results/runs. Every network counts once.
+RUN is a run folder, or its name in results=results/runs. Every network counts once. An ensemble
+has a validation part where all its runs held out the same examples (dataset.validation and
+seed_subset).
 
 solution  which of a run's solutions, or a list of them: last, swa, snapshots, a member such as
           fge_0, ...; of run= all of them are evaluated, of ensemble= the last iterate
@@ -28,7 +30,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from basin.core.files import write_json
 from basin.core.scores import score_text
-from basin.experiment.recorded import Recorded, check_same_data, read_run
+from basin.experiment.ensembles import Finished, check_same_data, read_run, shared_parts
 from basin.experiment.reevaluation import Pool, Prediction, from_logits, from_weights
 
 SOURCES = ("auto", "weights", "logits")
@@ -65,7 +67,7 @@ def options(words: Sequence[str]) -> Options:
     return chosen
 
 
-def solutions_of(run: Recorded, chosen: Options) -> list[str]:
+def solutions_of(run: Finished, chosen: Options) -> list[str]:
     """Names of what is taken of a run."""
     if chosen.solution is None:
         names = list(run.record["results"]) if chosen.run is not None else ["last"]
@@ -86,7 +88,7 @@ def solutions_of(run: Recorded, chosen: Options) -> list[str]:
     return picked
 
 
-def predictions(run: Recorded, names: list[str], chosen: Options) -> Iterator[Prediction]:
+def predictions(run: Finished, names: list[str], chosen: Options) -> Iterator[Prediction]:
     """From weights or logits, as asked for."""
     if chosen.root is not None:
         dataset = {**run.settings["dataset"], "root": chosen.root}
@@ -112,13 +114,13 @@ def evaluate(chosen: Options) -> dict[str, Any]:
     for run, taken in zip(runs, names, strict=True):
         for name in taken:
             run.files(name)  # every name is right before anything is computed
-    pool, rows, passes = Pool(), [], 0
+    pool, rows, passes, parts = Pool(), [], 0, shared_parts(runs)
     for run, taken in zip(runs, names, strict=True):
         for prediction in predictions(run, taken, chosen):
             scores = prediction.score(prediction.logits, prediction.targets)
             row = {"run": run.path.name, "solution": prediction.solution, "part": prediction.part}
             rows.append({**row, "passes": prediction.num, "scores": scores})
-            if chosen.ensemble is not None:
+            if chosen.ensemble is not None and prediction.part in parts:
                 pool.add(prediction)
                 passes += prediction.num if prediction.part == "test" else 0
     different = {run.path: run.record["cost"] for run in runs}.values()

@@ -34,7 +34,7 @@ def parsed(kind: type[Options], arguments: Sequence[str]) -> Options:
             raise ValueError(f"{missing[0]}= is needed; --help says what it is")
         options: Any = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
-        raise ValueError(str(error).splitlines()[0]) from None
+        raise ValueError(f"{error.full_key}: {str(error).splitlines()[0]}") from None
     return options
 
 

@@ -24,14 +24,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from curve import curve_of
+from curve import curve_of, decay_of, scorer
 from options import command
 from torch import nn
 
 from basin.analysis.arrays import beside, write_arrays
 from basin.analysis.pictures import draw_plane
 from basin.analysis.plane import Plane, axis, over, projected
-from basin.analysis.points import measure
 from basin.analysis.vectors import weights_of
 from basin.core.solutions import solution_file
 from basin.experiment.finished import FinishedRun
@@ -77,13 +76,8 @@ def evaluate(options: Options) -> None:
     if scene.curve is not None:
         data |= on_curve(scene.curve, plane, options.curve_points)
     axes = [axis(side, options.points, options.margin) for side in (plane.width, plane.height)]
-    decay = run.weight_decay if options.weight_decay is None else options.weight_decay
-    scores = partial(
-        measure,
-        train=partial(run.train, augmented=options.augmented, limit=options.train),
-        test=partial(run.test, limit=options.test),
-        weight_decay=decay,
-    )
+    decay = decay_of(run, options.weight_decay)
+    scores = scorer(run, decay, options.augmented, options.train, options.test)
     with run.precision.autocast(cache=False):
         data |= over(plane, axes, scene.corners[0], scores, partial(print, flush=True))
     sides = {"width": plane.width, "height": plane.height}

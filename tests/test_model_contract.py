@@ -7,8 +7,9 @@ import pytest
 import torch
 import yaml
 from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
+
+from basin.experiment import build as builder
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 OPTIONS = sorted(path.stem for path in (CONFIGS / "model").glob("*.yaml"))
@@ -25,9 +26,9 @@ def configuration(option):
 
 
 def build(option, *, num_classes=10, in_channels=3, device="cpu"):
-    settings = {k: v for k, v in configuration(option).items() if k != "channels_last"}
+    settings = {"model": configuration(option)}
     with torch.device(device):
-        return instantiate(settings)(num_classes=num_classes, in_channels=in_channels)
+        return builder.model(settings, num_classes=num_classes, in_channels=in_channels)
 
 
 def shape_of(option):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import traceback
-from math import inf
+from functools import cache
+from math import inf, nan
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from basin.core.clock import Clock
 from basin.core.protocols import StepSkipped
 from basin.experiment import build
 from basin.experiment.check import check
-from basin.training.precision import Precision
+from basin.training.precision import LossScale, Precision
 
 OPTIONS = sorted(
     p.stem for p in (Path(__file__).resolve().parents[1] / "configs" / "optimizer").glob("*.yaml")
@@ -140,6 +141,70 @@ def test_it_survives_a_parameter_without_gradient(option):
     assert torch.equal(parts.state.model.idle, torch.ones(2, dtype=torch.float64))
 
 
+class Given:
+    """A closure whose gradients are changed by `change(model, step)`."""
+
+    def __init__(self, closure, change, step):
+        self._closure, self._change, self._step = closure, change, step
+
+    def __getattr__(self, name):
+        return getattr(self._closure, name)
+
+    def __call__(self, **switches):
+        return self._changed(self._closure.model, self._closure(**switches))
+
+    def evaluate(self, model, **switches):
+        return self._changed(model, self._closure.evaluate(model, **switches))
+
+    def _changed(self, model, loss):
+        self._change(model, self._step)
+        return loss
+
+
+def no_gradient(model, step):
+    if step in (0, 2):
+        model.zero_grad(set_to_none=True)
+
+
+def late_gradient(model, step):
+    if step < 3:
+        model.conv.weight.grad = None
+
+
+def zero_gradient(model, step):
+    for p in model.parameters():
+        p.grad.zero_()
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_it_survives_gradients_that_are_zero_or_come_and_go(option):
+    for change in (no_gradient, late_gradient, zero_gradient):
+        parts = make(option)
+        before = parts.state.model.conv.weight.detach().clone()
+        for step in range(5):
+            parts.closure.resample()
+            parts.state.optimizer.step(Given(parts.closure, change, step))
+        assert all(torch.isfinite(v).all() for v in parts.state.model.state_dict().values())
+        moved = not torch.equal(before, parts.state.model.conv.weight)
+        assert moved or change is zero_gradient, change
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_rate_of_0_moves_nothing_and_is_survived(option):
+    parts = make(option)
+    optimizer = parts.state.optimizer
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for step in range(4):
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group.update(lr=rate * (step > 1), lr_factor=float(step > 1))
+        before = weights_of(parts.state.model)
+        parts.closure.resample()
+        optimizer.step(parts.closure)
+        after = weights_of(parts.state.model)
+        assert same(before, after) is (step <= 1)
+        assert all(torch.isfinite(p).all() for p in after)
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("call", [1, 2, 3])
 def test_a_skipped_step_leaves_no_trace(option, call):
@@ -205,16 +270,29 @@ class Overflowing:
 
 
 class NoReads(TorchDispatchMode):
-    """Refuses scalar reads of tensors, but torch's own reads of its CPU step counters."""
+    """Refuses operations whose result the host reads, but for those that are exempt by name.
 
-    READS = ("aten::_local_scalar_dense", "aten::is_nonzero", "aten::nonzero", "aten::equal")
+    EXEMPT: torch's step counters, which are CPU tensors, and fp16's overflow flag.
+    """
+
+    READS = ("_local_scalar_dense", "is_nonzero", "nonzero", "equal", "masked_select", "item")
+    EXEMPT = (("_get_value", "optimizer.py"), ("any", "distributed.py"))  # function, its file
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        if function.name() in self.READS:
-            stack = traceback.extract_stack()
-            if not any(f.name == "_get_value" and "optim" in f.filename for f in stack):
-                raise AssertionError(f"{function.name()} waits for the device")
+        name = function.name().removeprefix("aten::").split(".")[0]
+        if (name in self.READS or by_mask(name, args)) and not any(
+            frame.f_code.co_name == reader and frame.f_code.co_filename.endswith(file)
+            for frame, _ in traceback.walk_stack(None)
+            for reader, file in self.EXEMPT
+        ):
+            raise AssertionError(f"{name} waits for the device")
         return function(*args, **(kwargs or {}))
+
+
+def by_mask(name, args):
+    """Whether this takes the rows where a mask is true: the host reads how many there are."""
+    masks = args[1] if name in ("index", "index_put", "index_put_") else ()
+    return any(m is not None and m.dtype == torch.bool for m in masks)
 
 
 @pytest.mark.parametrize("option", OPTIONS)
@@ -226,22 +304,71 @@ def test_it_reads_nothing_back_in_a_step(option):
             parts.state.optimizer.step(parts.closure)
 
 
+OFFENCES = {
+    "item": lambda g: g.sum().item(),
+    "float": lambda g: float(g.norm()),
+    "if": lambda g: 1 if g.sum() > 0 else 2,
+    "rows where": lambda g: g[g > 0],
+    "torch.equal": lambda g: torch.equal(g, g),
+}
+
+
+@pytest.mark.parametrize("offence", OFFENCES)
+def test_a_step_that_reads_back_is_caught(offence):
+    class Reading(torch.optim.SGD):
+        def step(self, closure):
+            loss = closure()
+            OFFENCES[offence](self.param_groups[0]["params"][0].grad)
+            return loss
+
+    parts = toy(lambda groups, model: (Reading(groups, lr=0.1), {}, {}))
+    parts.closure.resample()
+    with NoReads(), pytest.raises(AssertionError, match="waits for the device"):
+        parts.state.optimizer.step(parts.closure)
+
+
+def test_the_flag_of_fp16_is_read():
+    parts = make("sam", precision=Precision("fp32", CPU))
+    parts.precision.scale = LossScale()
+    parts.closure.resample()
+    with NoReads():
+        parts.state.optimizer.step(parts.closure)
+
+
+UPPER = {  # what a number has to be below, or may be at most
+    **dict.fromkeys(("momentum", "inner_momentum"), 1.0),
+    **dict.fromkeys(("dampening", "alpha", "kappa"), 1.01),
+    "partial": 0.51,
+}
+
+
+def bad_values(option, path, value):
+    """Values that a key must not have; a key that is null takes numbers too."""
+    name = name_of(path)
+    values = [inf, nan] if name in fact(option, "signed", []) else [-1.0, inf, -inf, nan]
+    if name == "betas" and path != "betas.2." and (option, path) != ("pnm", "betas.1."):
+        values.append(1.0)
+    return values + ([UPPER[name]] if name in UPPER and isinstance(value, float) else [])
+
+
+composed = cache(settings)
+
 NUMBERS = [
     (option, path, bad)
     for option in OPTIONS
-    for path, value in plain(settings(option)[0]["optimizer"])
-    if isinstance(value, (int, float)) and not isinstance(value, bool)
-    for bad in ([inf] if name_of(path) in fact(option, "signed", []) else [-1.0, inf])
+    for path, value in plain(composed(option)[0]["optimizer"])
+    if isinstance(value, (int, float, type(None))) and not isinstance(value, bool)
+    for bad in bad_values(option, path, value)
 ]
 
 
 @pytest.mark.parametrize(("option", "path", "bad"), NUMBERS)
 def test_it_refuses_a_number_out_of_range(option, path, bad):
-    run, stages = settings(option)
+    run, stages = copy.deepcopy(composed(option))
     for one in (run, *stages.values()):
         node, keys = one["optimizer"], [int(k) if k.isdigit() else k for k in path.split(".")[:-1]]
         for key in keys[:-1]:
             node = node[key]
-        node[keys[-1]] = int(bad) if isinstance(node[keys[-1]], int) and bad < 0 else bad
+        node[keys[-1]] = int(bad) if isinstance(node[keys[-1]], int) and bad == -1 else bad
     with pytest.raises(ValueError, match=name_of(path)):
         check(run, stages)

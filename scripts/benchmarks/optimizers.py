@@ -42,6 +42,10 @@ class Amount:
     model: str
 
 
+SMALL = Amount(rounds=1, steps=1, model="wrn_16_1")
+"""That every option can be built and measured."""
+
+
 class Given:
     """A closure whose gradients are there, and cost nothing."""
 
@@ -72,18 +76,19 @@ def measure(amount: Amount, options: Sequence[str], fields: list[str]) -> Result
         raise ValueError(f"{', '.join(unknown)}: no option of configs/optimizer")
     settings = run_settings(composed([*fields, f"model={amount.model}"]))
     device = torch.device("cpu" if settings["device"] == "auto" else settings["device"])
+    network = build.model(settings, num_classes=10, in_channels=3).to(device)
+    network = network.to(memory_format=torch.channels_last)
     rows: list[Measured] = []
     for option in options or OPTIONS:
-        rows += _rows(option, amount, device, fields)
-    network = _network(amount, device, fields)
+        rows += _rows(option, amount, network, fields)
     num = sum(p.numel() for p in network.parameters())
     settings = {"model": amount.model, "parameters": num, "steps": amount.steps}
     notes = [f"{amount.rounds} rounds; every round times the option, SGD and Adam in turn"]
     return Result("optimizers", device, settings, rows, notes)
 
 
-def _rows(option: str, amount: Amount, device: torch.device, fields: list[str]) -> list[Measured]:
-    network = _network(amount, device, fields)
+def _rows(option: str, amount: Amount, model: nn.Module, fields: list[str]) -> list[Measured]:
+    network, device = copy.deepcopy(model), next(model.parameters()).device
     closure, num = Given(network), sum(p.numel() for p in network.parameters())
     sides = {option: _optimizer(option, network, fields)}
     for name, kind in (("SGD", torch.optim.SGD), ("Adam", torch.optim.Adam)):
@@ -147,12 +152,6 @@ def _seconds(
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def _network(amount: Amount, device: torch.device, fields: list[str]) -> nn.Module:
-    settings = run_settings(composed([*fields, f"model={amount.model}"]))
-    network = build.model(settings, num_classes=10, in_channels=3)
-    return network.to(device).to(memory_format=torch.channels_last)
 
 
 def _optimizer(option: str, network: nn.Module, fields: list[str]) -> Any:

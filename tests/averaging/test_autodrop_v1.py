@@ -1,4 +1,4 @@
-"""AutoDrop 2021: against the algorithm as coded, with every snapshot kept; through the loop; resume."""
+"""AutoDrop 2021: against the algorithm as coded, keeping every snapshot; in the loop; resumed."""
 
 import math
 

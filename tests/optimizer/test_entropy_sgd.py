@@ -74,7 +74,7 @@ def test_gamma_is_measured_in_the_second_step():
         v = 0.9 * v + d
         w = w - 0.1 * (d + 0.9 * v)
     distance = (w - torch.tensor(start, dtype=torch.float64)).square().sum()
-    assert close([float(optimizer._measured)], [float(loss / (0.5 * distance))])
+    assert close([float(optimizer._scoping.measured)], [float(loss / (0.5 * distance))])
     optimizer.step(problem)
     assert problem.weights() != start
 
@@ -82,7 +82,7 @@ def test_gamma_is_measured_in_the_second_step():
 def test_gamma_grows_ten_thousandfold_where_its_growth_is_not_given():
     optimizer = entropy(LeastSquares().groups, growth=None)
     updates = 10 * 8 / 5  # epochs, minibatches an epoch, inner steps
-    assert (1 + optimizer._growth) ** updates == pytest.approx(1e4)
+    assert (1 + optimizer._scoping.growth) ** updates == pytest.approx(1e4)
 
 
 def test_each_inner_step_has_a_minibatch_of_its_own():

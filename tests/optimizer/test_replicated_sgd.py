@@ -9,7 +9,8 @@ from toy import sgd as toy_sgd
 from toy_problems import X, Y, close
 
 from basin.core.clock import Clock
-from basin.optimizer.replicated_sgd import MeanLogits, ReplicatedSGD, shuffle_
+from basin.optimizer.replicas import MeanLogits, shuffle_, write_mean_
+from basin.optimizer.replicated_sgd import ReplicatedSGD
 
 FIELDS = {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0, "replicas": 3}
 FIELDS |= {"gamma": 0.25, "growth": 0.0, "coupling_every": 1, "independent": True}
@@ -49,7 +50,7 @@ def placed(toy, **changes):
     optimizer = replicated([{"params": list(toy.model.parameters())}], toy.model, **changes)
     for replica, place in zip(optimizer.replicas, PLACES, strict=True):
         replica.w.data.copy_(torch.tensor(place, dtype=torch.float64))
-    optimizer._write_centre()
+    write_mean_(optimizer.replicas, toy.model)
     return optimizer
 
 
@@ -75,8 +76,22 @@ def test_gamma_is_measured_where_it_is_not_given():
     toy = Toy()
     optimizer = placed(toy, gamma=None, coupling_every=2)
     optimizer.step(toy)
-    # the mean loss 3.0233.. over the mean squared distance .1111.., twice as every second step
-    assert float(optimizer._measured) == pytest.approx(2 * 3.0233333333 / 0.1111111111, rel=1e-7)
+    # the mean loss 3.0233.. over the mean squared distance .1111..
+    assert float(optimizer._scoping.measured) == pytest.approx(3.0233333333 / 0.1111111111)
+
+
+def test_couplings_that_are_rare_are_stronger_and_begin_every_epoch():
+    """8 steps an epoch, coupled at the first, fourth and seventh, three times as strong."""
+    toy = Toy()
+    optimizer = placed(toy, coupling_every=3, momentum=0.0, nesterov=False, lr=0.0)
+    pulls = []
+    for _ in range(16):
+        optimizer.step(toy)
+        w = optimizer.replicas[0].w
+        pull = w.grad - X.T @ (X @ w.detach() - Y) / 4
+        pulls.append(float((pull / (w.detach() - toy.model.w.detach())).mean()))
+    epoch = [2 * 0.25 * 3, 0, 0] * 2 + [2 * 0.25 * 3, 0]
+    assert pulls == pytest.approx(epoch * 2, abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from toy import build, same, sgd, train, train_with_kill, weights
 from torch import nn
+from toy import build, same, sgd, train, train_with_kill, weights
 
 from basin.core.protocols import Stage, TrainState
 from basin.schedule.autodrop_2024 import AutoDrop2024, smoothed

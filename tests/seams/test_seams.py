@@ -8,6 +8,7 @@ import torch
 from toy import build, same, sgd, train, train_with_kill, weights
 
 from basin.averaging.autodrop_v1 import AutoDropV1 as Detector
+from basin.averaging.pswa import PSWA
 from basin.core.clock import Clock
 from basin.core.parameters import group_parameters
 from basin.optimizer.koala_m import KoalaM
@@ -15,7 +16,6 @@ from basin.optimizer.sam import SAM, steepest
 from basin.schedule.autodrop_v1 import AutoDropV1 as Follow
 from basin.schedule.cosine import Cosine
 from basin.training import loop
-from seams.prototypes.pswa import PSWA
 
 FILTER = {"sw": 0.1, "sv": 0.1, "qw": 0.01, "qv": 0.01, "adaptive_q": True, "r": None}
 
@@ -27,6 +27,12 @@ def koala(groups):
 def sam(base, *, rho=0.05, m=None, kind=SAM):
     fields = {"ascent_steps": 1, "decay": "base", "sync_ascent": False}
     return kind(base=base, direction=steepest, rho=rho, m=m, **fields)
+
+
+def pswa(model):
+    bn = {"examples": None, "batches": None, "plain": None, "equal_batches": None}
+    fields = {"epochs": 12.0, "start": 1, "period": 1, "restart_every": 2, "stop": 12}
+    return PSWA(model, "pswa", **fields, bn=bn)
 
 
 class Noisy(SAM):
@@ -53,7 +59,7 @@ METHODS = {
     "noise_before_the_closure": lambda g, m: (sam(sgd(g), kind=Noisy), {}, {}),
     "koala_m": lambda g, m: (koala(g), {}, {}),
     "sam_over_koala_m": lambda g, m: (sam(koala(g), m=8), {}, {}),
-    "pswa": lambda g, m: (sgd(g), {"pswa": PSWA(m, start=1, period=2)}, {}),
+    "pswa": lambda g, m: (sgd(g), {"pswa": pswa(m)}, {}),
     "autodrop": autodrop,
 }
 
@@ -81,11 +87,14 @@ def test_trains(name):
 def test_pswa_writes_back_its_average_with_buffers_and_zero_momentum():
     parts = build(METHODS["pswa"], epochs=3.0)
     train(parts)
-    pswa = parts.state.averagers["pswa"]
-    assert pswa.due  # epoch 3 = start 1 + period 2; the run ended before the write-back
-    expected = next(iter(pswa.predictors(parts.closure.input.batches)))[1]
+    averager = parts.state.averagers["pswa"]  # epoch 3 = start 1 + 2; the run ended before it
+    assert averager.describe()["restarts"] == 0
+    torch.manual_seed(1)
+    expected = next(iter(averager.predictors(parts.closure.input.batches)))[1]
+    torch.manual_seed(1)
     loop.restart_(parts.state, parts.closure.input.batches)
     assert same(weights(parts), list(expected.state_dict().values()))
+    assert averager.describe()["restarts"] == 1 and averager.describe()["iterates"] == 0
     assert not any(v["momentum_buffer"].any() for v in parts.state.optimizer.state.values())
 
 

@@ -13,7 +13,9 @@ BLUE, ORANGE = "#0072b2", "#d55e00"
 LEVELS = 12
 """Contours of a panel."""
 SHOWN = 10.0
-"""The heat map of a score ends at its value here, in multiples of the curve's or corners' worst."""
+"""The heat map ends this many times as far above the least value as the median is."""
+FLAT = 0.4
+"""A plane whose sides have a smaller ratio is drawn with a unit for each axis."""
 
 
 def draw_path(points: dict[str, np.ndarray], output: Path, title: str) -> None:
@@ -42,8 +44,9 @@ def draw_plane(
     data: `grid` and scores of basin.analysis.plane.over, `corners` (3, 2), and of a curve its
     `curve` (T, 2) and `controls` (M, 2); `names` are those of the corners.
     """
-    width = np.ptp(data["grid"][..., 0]) / np.ptp(data["grid"][..., 1])
-    size = (13.0, min(8.0, max(4.2, 5.2 / width + 1.0)))
+    ratio = np.ptp(data["grid"][..., 1]) / np.ptp(data["grid"][..., 0])
+    flat = ratio < FLAT or ratio > 1 / FLAT
+    size = (13.0, 5.2 if flat else min(9.0, 1.4 + 5.2 * ratio))
     figure = Figure(figsize=size, dpi=130, layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, score, label in zip(
@@ -51,6 +54,7 @@ def draw_plane(
     ):
         _heat(figure, axes, data["grid"], data[score], label)
         _marks(axes, data, names)
+        axes.set_aspect("auto" if flat else "equal")
         axes.set_xlabel("distance along the first two networks")
         axes.set_title(label, fontsize=10)
     panels[0].set_ylabel("distance from the line through them")
@@ -81,7 +85,6 @@ def _heat(figure: Figure, axes: Any, grid: np.ndarray, values: np.ndarray, label
     bar = figure.colorbar(mesh, ax=axes, ticks=levels[::2], shrink=0.9)
     bar.ax.set_yticklabels([f"{low + level:.3g}" for level in levels[::2]])
     bar.ax.minorticks_off()
-    axes.set_aspect("equal")
 
 
 def _marks(axes: Any, data: dict[str, np.ndarray], names: tuple[str, str, str]) -> None:

@@ -26,7 +26,13 @@ def dataset(settings: Settings, seed: int) -> Any:
 def model(settings: Settings, *, num_classes: int, in_channels: int) -> nn.Module:
     """The network on the current default device."""
     node = _without_layout(settings["model"])
-    network: nn.Module = _make("model", node, num_classes=num_classes, in_channels=in_channels)
+    network: nn.Module = _make(
+        "model",
+        node,
+        num_classes=num_classes,
+        in_channels=in_channels,
+        results=settings.get("results"),  # of a model alone there is none
+    )
     return network
 
 

@@ -101,7 +101,8 @@ def execute(job: Job, output: Output, before: Continuation) -> Outcome:
             _carry(settings, outcome.parts, parts)
             around.meter.seconds = outcome.around.meter.seconds
         fit(parts.state, parts.closure, around)
-        if not last or job.settings["runtime"]["keep_end"]:
+        own = before.trunk is None or before.trunk["stage"] != name
+        if own and (not last or job.settings["runtime"]["keep_end"]):
             keep_end(job.folder.path, job.identities[index], output.checkpoints)
         outcome = Outcome(parts, evaluator, around, assembly.dataset)
     assert outcome is not None  # a run has a stage, and the last one is never behind us

@@ -37,7 +37,7 @@ class FinishedRun:
         register()
         cfg = OmegaConf.load(self.path / "config.yaml")
         assert isinstance(cfg, DictConfig)
-        cfg.device = device
+        cfg.device, cfg.results = device, str(self.path.parent)
         if root is not None:
             cfg.dataset.root = root
         self.settings, self._stages = run_settings(cfg), stage_settings(cfg)

@@ -12,8 +12,8 @@ from basin.core.ensemble import Combined
 from basin.core.scores import Score
 from basin.core.solutions import solution_file
 from basin.experiment import build
+from basin.experiment.ensembles import Finished
 from basin.experiment.finished import FinishedRun
-from basin.experiment.recorded import Recorded
 from basin.experiment.settings import seeds
 from basin.training.evaluation import predict, score
 
@@ -31,7 +31,7 @@ class Prediction:
 
 
 @torch.no_grad()
-def from_weights(run: Recorded, solutions: Sequence[str], device: str) -> Iterator[Prediction]:
+def from_weights(run: Finished, solutions: Sequence[str], device: str) -> Iterator[Prediction]:
     """Of each solution in turn, on every part; one network is on the device at a time."""
     finished = FinishedRun(run.path, device=device, root=run.settings["dataset"].get("root"))
     evaluator, precision = finished.evaluator, finished.precision
@@ -56,7 +56,7 @@ def from_weights(run: Recorded, solutions: Sequence[str], device: str) -> Iterat
             yield Prediction(solution, part, logits, targets[part], len(files), evaluator.score)
 
 
-def from_logits(run: Recorded, solutions: Sequence[str]) -> Iterator[Prediction]:
+def from_logits(run: Finished, solutions: Sequence[str]) -> Iterator[Prediction]:
     """Of each solution in turn on the test part, as the run stored it: in float16."""
     dataset = build.dataset(run.settings, seeds(run.settings)["seed_subset"]).load()
     for solution in solutions:

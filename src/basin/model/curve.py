@@ -24,7 +24,8 @@ class Curve(Sampled, Predicting):
     base: factory of the network; P_0, ..., P_{bends + 1} are of its shape, in no second class.
     shape: bezier, c_j = C(n, j) t^j (1-t)^(n-j), or polychain, c_j = max(0, 1 - |n t - j|);
     n = bends + 1 (the authors' num_bends counts the ends too, and is bends + 2).
-    start, end: RUN or RUN/SOLUTION in the folder `runs`, frozen; null: a new network, trained too.
+    start, end: RUN or RUN/SOLUTION in the folder `runs` (null: results), frozen; null: a new
+    network, which is trained too.
     Bends begin on the line between the ends (eq. 4 at equal steps).
     weight_decay: the loss of a minibatch, drawn at one t ~ U(0, 1), has weight_decay / 2 |phi(t)|^2
     beside the objective, BN and biases included (the authors' curves.l2_regularizer).
@@ -40,12 +41,13 @@ class Curve(Sampled, Predicting):
         base: Callable[..., nn.Module],
         num_classes: int,
         in_channels: int,
+        results: str | None,
         *,
         shape: str,
         bends: int,
         start: str | None,
         end: str | None,
-        runs: str,
+        runs: str | None,
         weight_decay: float,
         report: Sequence[float],
     ) -> None:
@@ -56,7 +58,7 @@ class Curve(Sampled, Predicting):
         ends = [base(num_classes=num_classes, in_channels=in_channels) for _ in range(2)]
         for network, place, name in zip(ends, (start, end), ("start", "end"), strict=True):
             if place is not None:
-                file = _file(name, place, runs)
+                file = _file(name, place, runs or results or "")
                 load_(network, read_weights(file), source=f"{name}={file}")
         self._shape = SHAPES[shape]
         self._weight_decay, self._report = weight_decay, [float(t) for t in report]

@@ -94,13 +94,14 @@ def tree(tensors: Mapping[str, Tensor], trainable: Collection[str]) -> nn.Module
 
 
 def _places(network: nn.Module, names: Sequence[str]) -> list[list[str]]:
-    """All names of each tensor: several where layers share it."""
-    every = [
-        *network.named_parameters(remove_duplicate=False),
-        *network.named_buffers(remove_duplicate=False),
-    ]
-    by_name = dict(every)
-    return [[other for other, t in every if t is by_name[name]] for name in names]
+    """Of each tensor, its name in every layer that has it; a layer counts once however named."""
+    found: dict[int, list[str]] = {}
+    for prefix, module in network.named_modules():
+        tensors = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+        for last, tensor in tensors:
+            found.setdefault(id(tensor), []).append(f"{prefix}.{last}" if prefix else last)
+    by_name = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    return [found[id(by_name[name])] for name in names]
 
 
 def _owner(network: nn.Module, name: str) -> tuple[nn.Module, str]:

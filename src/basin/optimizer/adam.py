@@ -10,10 +10,12 @@ from math import sqrt
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from basin.core.clock import Clock
-from basin.core.parameters import fused, taking_part
+from basin.core.parameters import fused
 from basin.core.protocols import Parameters
+from basin.optimizer.counted import by_updates
 from basin.optimizer.ranges import at_least_0, below_1, finite
 from basin.optimizer.sgdw import check_decay, shrinkage
 
@@ -81,7 +83,7 @@ class Adam(torch.optim.Optimizer):
         for group in self.param_groups:
             group["step"] = 0
             for p in group["params"]:
-                self.state[p] = {name: torch.zeros_like(p) for name in names}
+                self.state[p] = {name: torch.zeros_like(p) for name in names} | {"step": 0}
 
     def step(self, closure: Any) -> Any:  # type: ignore[override]
         """One update with the gradient of one call."""
@@ -90,7 +92,9 @@ class Adam(torch.optim.Optimizer):
             for group in self.param_groups:
                 scale = self._normaliser(group["step"])
                 group["step"] += 1
-                self._update({**group, "weight_decay": scale * group["weight_decay"]})
+                scaled = {**group, "weight_decay": scale * group["weight_decay"]}
+                for part in by_updates(self, group, "exp_avg", "exp_avg_sq"):
+                    self._update(scaled, *part)
         return loss
 
     def _normaliser(self, done: int) -> float:
@@ -104,9 +108,16 @@ class Adam(torch.optim.Optimizer):
             end += length
         return 1 / sqrt(length)
 
-    def _update(self, group: dict[str, Any]) -> None:
-        weights, gradients, first, second = taking_part(self, group, "exp_avg", "exp_avg_sq")
-        (beta1, beta2), t, lr = group["betas"], group["step"], group["lr"]
+    def _update(
+        self,
+        group: dict[str, Any],
+        t: int,
+        weights: list[Tensor],
+        gradients: list[Tensor],
+        states: tuple[list[Tensor], ...],
+    ) -> None:
+        first, second = states
+        (beta1, beta2), lr = group["betas"], group["lr"]
         if group["weight_decay"] and self._decay == "coupled":
             gradients = list(torch._foreach_add(gradients, weights, alpha=group["weight_decay"]))
         elif group["weight_decay"]:

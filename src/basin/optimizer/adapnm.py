@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from basin.core.parameters import taking_part
 from basin.core.protocols import Parameters
+from basin.optimizer.counted import by_updates
 from basin.optimizer.pnm import normaliser
 from basin.optimizer.ranges import at_least_0, below_1, finite
 
@@ -63,23 +63,29 @@ class AdaPNM(torch.optim.Optimizer):
         self._decoupled, self._amsgrad = decoupled, amsgrad
         names = (*STATES, "max_exp_avg_sq") if amsgrad else STATES
         for group in self.param_groups:
-            group["step"] = 0
             for p in group["params"]:
-                self.state[p] = {name: torch.zeros_like(p) for name in names}
+                self.state[p] = {name: torch.zeros_like(p) for name in names} | {"step": 0}
 
     def step(self, closure: Any) -> Any:  # type: ignore[override]
         """One update with the gradient of one call."""
         loss = closure()
         with torch.no_grad():
             for group in self.param_groups:
-                group["step"] += 1
-                self._update(group)
+                for part in by_updates(self, group, *STATES):
+                    self._update(group, *part)
         return loss
 
-    def _update(self, group: dict[str, Any]) -> None:
-        weights, gradients, odd, even, second = taking_part(self, group, *STATES)
+    def _update(
+        self,
+        group: dict[str, Any],
+        t: int,
+        weights: list[Tensor],
+        gradients: list[Tensor],
+        states: tuple[list[Tensor], ...],
+    ) -> None:
+        odd, even, second = states
         beta1, beta2, beta0 = group["betas"]
-        t, lr, decay = group["step"], group["lr"], group["weight_decay"]
+        lr, decay = group["lr"], group["weight_decay"]
         if decay and self._decoupled:
             torch._foreach_mul_(weights, 1 - lr * decay)
         elif decay:

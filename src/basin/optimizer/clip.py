@@ -18,7 +18,8 @@ SMALLEST = 1e-3
 
 def by_norm_(gradients: list[Tensor], limit: float) -> None:
     """g = g min(1, limit / |g|), |g| over all tensors."""
-    torch._foreach_mul_(gradients, (limit / (norm(gradients) + TINY)).clamp(max=1))
+    if gradients:
+        torch._foreach_mul_(gradients, (limit / (norm(gradients) + TINY)).clamp(max=1))
 
 
 def by_value_(gradients: list[Tensor], limit: float) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch import distributed as dist
 
 from basin.core.parameters import taking_part
 from basin.core.protocols import Parameters
 from basin.optimizer.ranges import at_least_0
+from basin.optimizer.ranks import mean_over_ranks
 
 SMALLEST = 1e-9
 """Gradient norm below which a block is left alone."""
@@ -35,7 +35,7 @@ class Block:
         self.lrs = _spread(groups, "lr", nums)  # (blocks,)
         self.decays = _spread(groups, "weight_decay", nums)  # (blocks,)
         self.decayed = self.gradients  # g + wd w
-        if any(group["weight_decay"] for group in groups):
+        if self.weights and any(group["weight_decay"] for group in groups):
             pairs = zip(groups, nums, strict=True)
             decays = [group["weight_decay"] for group, num in pairs for _ in range(num)]
             self.decayed = list(torch._foreach_mul(self.weights, decays))
@@ -84,7 +84,7 @@ class Koala(torch.optim.Optimizer):
         """R after the losses (B,) of this minibatch: their mean square enters, not a variance."""
         r = self.filter["r"]
         if self._measures:
-            r.mul_(1 - SHARE).add_(SHARE * _mean_square(losses.to(r.dtype)))
+            r.mul_(1 - SHARE).add_(SHARE * mean_over_ranks(losses.to(r.dtype).square()))
         return r
 
     def state_dict(self) -> dict[str, Any]:
@@ -97,16 +97,6 @@ class Koala(torch.optim.Optimizer):
         super().load_state_dict({k: v for k, v in state_dict.items() if k != "filter"})
         for name, value in self.filter.items():
             value.copy_(filtered[name])
-
-
-def _mean_square(losses: Tensor) -> Tensor:
-    """Over the losses of all ranks, so that their filters, and with them their weights, agree."""
-    squares = losses.square()
-    if not (dist.is_available() and dist.is_initialized()):
-        return squares.mean()
-    sums = torch.stack([squares.sum(), torch.ones_like(squares).sum()])
-    dist.all_reduce(sums)
-    return sums[0] / sums[1]
 
 
 def _spread(groups: list[dict[str, Any]], field: str, nums: Sequence[int]) -> Tensor:

@@ -75,6 +75,8 @@ class KoalaM(Koala):
     def _update(self, loss: Tensor, losses: Tensor) -> None:
         P, r = self.filter["P"], self._measure(losses)
         block = Block(self, ("velocity", "mean"))
+        if not block.weights:
+            return
         velocities, means = block.states
         squares = block.squares(block.decayed)
         s = squares * P[0, 0] + r

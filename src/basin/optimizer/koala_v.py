@@ -49,6 +49,8 @@ class KoalaV(Koala):
     def _update(self, loss: Tensor, losses: Tensor) -> None:
         sigma = self.filter["sigma"].add_(self._q)
         r, block = self._measure(losses), Block(self, ())
+        if not block.weights:
+            return
         gain, share = gains(block.squares(block.decayed), sigma, r)
         moves = block.squares(block.gradients) >= SMALLEST**2
         factors = torch.where(moves, -block.lrs * block.risks(loss) * gain, 0)

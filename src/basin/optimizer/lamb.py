@@ -62,6 +62,8 @@ class Lamb(torch.optim.Optimizer):
 
     def _update(self, group: dict[str, Any]) -> None:
         weights, grads, first, second = taking_part(self, group, "exp_avg", "exp_avg_sq")
+        if not weights:
+            return
         (beta1, beta2), t, decay = group["betas"], group["step"], group["weight_decay"]
         torch._foreach_lerp_(first, grads, 1 - beta1)
         torch._foreach_mul_(second, beta2)

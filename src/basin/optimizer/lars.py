@@ -50,7 +50,6 @@ class Lars(torch.optim.Optimizer):
         self._nesterov, self._coefficient, self._eps = nesterov, coefficient, eps
         self._clip, self._adapt_spared = clip, adapt_spared
         for group in self.param_groups:
-            group["step"] = 0
             for p in group["params"]:
                 self.state[p] = {"momentum_buffer": torch.zeros_like(p)}
 
@@ -60,11 +59,12 @@ class Lars(torch.optim.Optimizer):
         with torch.no_grad():
             for group in self.param_groups:
                 self._update(group)
-                group["step"] += 1
         return loss
 
     def _update(self, group: dict[str, Any]) -> None:
         weights, gradients, buffers = taking_part(self, group, "momentum_buffer")
+        if not weights:
+            return
         lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
         updates = list(torch._foreach_add(gradients, weights, alpha=decay))
         if decay or self._adapt_spared:

@@ -22,10 +22,19 @@ from basin.optimizer.wrapper import Wrapper
 MOMENTA = ("none", "reset", "pullback")
 
 
+CACHED = 2**20
+"""Weights that are interpolated at a time, so that a cache still has them when they are copied."""
+
+
 def interpolate_(fast: list[Tensor], slow: list[Tensor], alpha: float) -> None:
     """slow = slow + alpha (fast - slow);  fast = slow (Algorithm 1)."""
-    torch._foreach_lerp_(slow, fast, alpha)
-    torch._foreach_copy_(fast, slow)
+    start, num = 0, 0
+    for end, tensor in enumerate(fast, 1):
+        num += tensor.numel()
+        if num >= CACHED or end == len(fast):
+            torch._foreach_lerp_(slow[start:end], fast[start:end], alpha)
+            torch._foreach_copy_(fast[start:end], slow[start:end])
+            start, num = end, 0
 
 
 class Lookahead(Wrapper, Predicting):
@@ -68,8 +77,8 @@ class Lookahead(Wrapper, Predicting):
             reset_momentum_(self)
         elif self._momentum == "pullback":
             buffers = list(momentum_buffers(self))
-            if not self._cached:
-                self._cached = [torch.zeros_like(b) for b in buffers]
+            late = buffers[len(self._cached) :]  # of weights whose first gradient came since
+            self._cached += [torch.zeros_like(b) for b in late]
             interpolate_(buffers, self._cached, self._alpha)
 
     @torch.no_grad()

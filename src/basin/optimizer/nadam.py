@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from basin.core.parameters import taking_part
 from basin.core.protocols import Parameters
+from basin.optimizer.counted import by_updates
 from basin.optimizer.ranges import at_least_0, below_1
 
 
@@ -38,36 +39,43 @@ class NAdam(torch.optim.Optimizer):
         super().__init__(params, fields)
         self._psi, self._decoupled = momentum_decay, decoupled
         for group in self.param_groups:
-            group["step"], group["product"] = 0, 1.0
             for p in group["params"]:
-                self.state[p] = {k: torch.zeros_like(p) for k in ("exp_avg", "exp_avg_sq")}
+                moments = {k: torch.zeros_like(p) for k in ("exp_avg", "exp_avg_sq")}
+                self.state[p] = {**moments, "step": 0, "product": 1.0}
 
     def step(self, closure: Any) -> Any:  # type: ignore[override]
         """One update with the gradient of one call."""
         loss = closure()
         with torch.no_grad():
             for group in self.param_groups:
-                group["step"] += 1
-                self._update(group)
+                for part in by_updates(self, group, "exp_avg", "exp_avg_sq"):
+                    self._update(group, *part)
         return loss
 
-    def _update(self, group: dict[str, Any]) -> None:
-        weights, gradients, first, second = taking_part(self, group, "exp_avg", "exp_avg_sq")
-        (beta1, beta2), t, lr = group["betas"], group["step"], group["lr"]
-        decay = group["weight_decay"]
+    def _update(
+        self,
+        group: dict[str, Any],
+        t: int,
+        weights: list[Tensor],
+        gradients: list[Tensor],
+        states: tuple[list[Tensor], ...],
+    ) -> None:
+        first, second = states
+        (beta1, beta2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
         if decay and self._decoupled:
             torch._foreach_mul_(weights, 1 - lr * decay)
         elif decay:
             gradients = list(torch._foreach_add(gradients, weights, alpha=decay))
         mu, following = (beta1 * (1 - 0.5 * 0.96 ** (s * self._psi)) for s in (t, t + 1))
-        group["product"] *= mu
+        product = self.state[weights[0]]["product"] * mu
+        for p in weights:
+            self.state[p]["product"] = product
         torch._foreach_lerp_(first, gradients, 1 - beta1)
         torch._foreach_mul_(second, beta2)
         torch._foreach_addcmul_(second, gradients, gradients, 1 - beta2)
         denominators = list(torch._foreach_div(second, 1 - beta2**t))
         torch._foreach_sqrt_(denominators)
         torch._foreach_add_(denominators, group["eps"])
-        product = group["product"]
         of_gradient = -lr * (1 - mu) / (1 - product)
         of_momentum = -lr * following / (1 - product * following)
         torch._foreach_addcdiv_(weights, gradients, denominators, of_gradient)

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from basin.core.parameters import taking_part
 from basin.core.protocols import Parameters
+from basin.optimizer.counted import by_updates
 from basin.optimizer.ranges import at_least_0, below_1
 
 
@@ -53,23 +53,28 @@ class Padam(torch.optim.Optimizer):
         self._partial, self._amsgrad, self._decoupled = partial, amsgrad, decoupled
         names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if amsgrad else []))
         for group in self.param_groups:
-            group["step"] = 0
             for p in group["params"]:
-                self.state[p] = {name: torch.zeros_like(p) for name in names}
+                self.state[p] = {name: torch.zeros_like(p) for name in names} | {"step": 0}
 
     def step(self, closure: Any) -> Any:  # type: ignore[override]
         """One update with the gradient of one call."""
         loss = closure()
         with torch.no_grad():
             for group in self.param_groups:
-                group["step"] += 1
-                self._update(group)
+                for part in by_updates(self, group, "exp_avg", "exp_avg_sq"):
+                    self._update(group, *part)
         return loss
 
-    def _update(self, group: dict[str, Any]) -> None:
-        weights, gradients, first, second = taking_part(self, group, "exp_avg", "exp_avg_sq")
-        (beta1, beta2), t, lr = group["betas"], group["step"], group["lr"]
-        decay = group["weight_decay"]
+    def _update(
+        self,
+        group: dict[str, Any],
+        t: int,
+        weights: list[Tensor],
+        gradients: list[Tensor],
+        states: tuple[list[Tensor], ...],
+    ) -> None:
+        first, second = states
+        (beta1, beta2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
         if decay and self._decoupled:
             torch._foreach_mul_(weights, 1 - lr * decay)
         elif decay:

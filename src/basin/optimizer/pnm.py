@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from basin.core.parameters import taking_part
 from basin.core.protocols import Parameters
+from basin.optimizer.counted import by_updates
 from basin.optimizer.ranges import at_least_0, below_1, finite
+
+MOMENTA = ("momentum_odd", "momentum_even")
 
 
 def normaliser(beta0: float) -> float:
@@ -59,26 +61,23 @@ class PNM(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "betas": tuple(betas), "weight_decay": weight_decay})
         self._decoupled = decoupled
         for group in self.param_groups:
-            group["step"] = 0
             for p in group["params"]:
-                self.state[p] = {k: torch.zeros_like(p) for k in ("momentum_odd", "momentum_even")}
+                self.state[p] = {k: torch.zeros_like(p) for k in MOMENTA} | {"step": 0}
 
     def step(self, closure: Any) -> Any:  # type: ignore[override]
         """One update with the gradient of one call."""
         loss = closure()
         with torch.no_grad():
             for group in self.param_groups:
-                group["step"] += 1
                 self._update(group)
         return loss
 
     def _update(self, group: dict[str, Any]) -> None:
-        names = ("momentum_odd", "momentum_even")
-        weights, gradients, odd, even = taking_part(self, group, *names)
-        decay = group["weight_decay"]
-        if decay and self._decoupled:
-            torch._foreach_mul_(weights, 1 - group["lr"] * decay)
-        elif decay:
-            gradients = list(torch._foreach_add(gradients, weights, alpha=decay))
-        momenta = (odd, even) if group["step"] % 2 else (even, odd)
-        pnm_(weights, gradients, *momenta, lr=group["lr"], betas=group["betas"])
+        lr, decay = group["lr"], group["weight_decay"]
+        for t, weights, gradients, (odd, even) in by_updates(self, group, *MOMENTA):
+            if decay and self._decoupled:
+                torch._foreach_mul_(weights, 1 - lr * decay)
+            elif decay:
+                gradients = list(torch._foreach_add(gradients, weights, alpha=decay))
+            momenta = (odd, even) if t % 2 else (even, odd)
+            pnm_(weights, gradients, *momenta, lr=lr, betas=group["betas"])

@@ -11,22 +11,22 @@ from torch import Tensor, nn
 
 from basin.core.batchnorm import reestimate_
 from basin.core.clock import Clock
-from basin.core.parameters import Predicting, fused, gradients, norm
+from basin.core.parameters import Predicting, gradients
 from basin.core.protocols import Batches, Closure, Parameters
-from basin.optimizer.ranges import at_least_0, below_1
-
-GROWTH = 1e4
-"""Of gamma over a whole run whose `growth` is not given."""
+from basin.optimizer.ranges import at_least_0
+from basin.optimizer.replicas import MeanLogits, shuffle_, squared_distance, write_mean_
+from basin.optimizer.scoping import Scoping
+from basin.optimizer.sgd import SGD
 
 
 class ReplicatedSGD(Predicting):
     """Replica a: SGD with the gradient of its own minibatch and 2 gamma (w^a - centre).
 
     The live model is the centre, the replicas' mean, buffers included (of integers the mean rounded
-    up). lr, gamma: fields of the groups; gamma is multiplied by 1 + growth at every epoch, and
-    growth null is ten thousandfold over `epochs`; gamma null is loss / |w^a - centre|^2 (means over
-    replicas) at the first step. coupling_every: steps between couplings, each so much stronger.
-    independent: replicas begin with their own weights, else all with the model's.
+    up). gamma: field of the groups; it is multiplied by 1 + growth at every epoch, and growth null
+    is ten thousandfold over `epochs`; gamma null is loss / |w^a - centre|^2 (means over replicas)
+    at the first step. coupling_every: steps from the first of every epoch, each coupling so much
+    stronger. independent: replicas begin with their own weights, else all with the model's.
     scale_lr: lr is each replica's; false: lr / replicas, as where their mean loss is minimised.
     decay_times_replicas: weight decay is so many times stronger, as in the authors' code; false is
     its nominal value. Solutions: `replicas`, the mean of their logits, and with `reestimate`
@@ -55,40 +55,32 @@ class ReplicatedSGD(Predicting):
         reestimate: bool,
         epochs: float,
     ) -> None:
-        at_least_0(lr=lr, weight_decay=weight_decay, gamma=gamma or 0.0, growth=growth or 0.0)
-        below_1(momentum=momentum)
-        at_least_0(epochs=epochs)
+        at_least_0(lr=lr, gamma=gamma or 0.0, growth=growth or 0.0, epochs=epochs)
         for name, count in (("replicas", replicas), ("coupling_every", coupling_every)):
             if count < 1:
                 raise ValueError(f"{name}={count} is less than 1")
-        self._growth = GROWTH ** (1 / max(epochs, 1.0)) - 1 if growth is None else growth
+        like = next(model.parameters())
+        self._scoping = Scoping(gamma=gamma, growth=growth, length=epochs, like=like)
         self._every, self._clock, self._reestimate = coupling_every, clock, reestimate
-        self._rate = 1.0 if scale_lr else 1 / replicas
-        self._live, self._t, self._measures = model, 0, gamma is None
-        fields = {"lr": lr, "gamma": 1.0 if gamma is None else gamma}
+        self._live, self._t = model, 0
+        self._factors = {  # of a replica's field, by the group's
+            "lr": 1.0 if scale_lr else 1 / replicas,
+            "momentum": 1.0,
+            "weight_decay": replicas if decay_times_replicas else 1.0,
+        }
+        sgd: dict[str, Any] = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        fields = {**sgd, "gamma": self._scoping.gamma}
         self.param_groups: Parameters = [{**fields, **group} for group in params]
         self.replicas = [copy.deepcopy(model) for _ in range(replicas)]
-        if independent:
-            for replica in self.replicas[1:]:
-                shuffle_(replica)
-        strength = weight_decay * (replicas if decay_times_replicas else 1)
+        for replica in self.replicas[1:] if independent else []:
+            shuffle_(replica)
         self._optimizers = []
         for replica in self.replicas:
             own = dict(zip(model.parameters(), replica.parameters(), strict=True))
             groups = [{**g, "params": [own[p] for p in g["params"]]} for g in params]
-            self._optimizers.append(
-                torch.optim.SGD(
-                    groups,
-                    lr=lr,
-                    momentum=momentum,
-                    weight_decay=strength,
-                    nesterov=nesterov,
-                    fused=fused(groups),
-                )
-            )
-        first = next(model.parameters())
-        self._measured = first.detach().new_tensor(0.0 if gamma is None else 1.0)
-        self._write_centre()
+            switches: dict[str, Any] = {"nesterov": nesterov, "reset_on_drop": False}
+            self._optimizers.append(SGD(groups, **sgd, dampening=0.0, **switches))
+        write_mean_(self.replicas, self._live)
 
     @property
     def state(self) -> dict[Any, dict[str, Any]]:
@@ -98,29 +90,27 @@ class ReplicatedSGD(Predicting):
     def step(self, closure: Closure) -> Tensor:
         """One update of every replica; returns the mean of their losses."""
         losses = []
-        for stream, replica in enumerate(
-            self.replicas
-        ):  # no weight moves before all have gradients
+        for stream, replica in enumerate(self.replicas):  # none moves before all have gradients
             if stream:
                 closure.resample(stream=stream)
             losses.append(closure.evaluate(replica))
         loss = torch.stack(losses).mean()
+        epoch, turn = divmod(self._t, self._clock.steps_per_epoch)
         with torch.no_grad():
-            if self._measures and self._t == 0:
-                self._measured.copy_(self._every * loss / self._squared_distance())
-            if self._t % self._every == 0:
-                self._couple()
+            if self._scoping.measures and self._t == 0:
+                self._scoping.measure_(loss, squared_distance(self.replicas, self._live))
+            if turn % self._every == 0:
+                self._couple(epoch)
             for optimizer in self._optimizers:
                 for group, own in zip(self.param_groups, optimizer.param_groups, strict=True):
-                    own["lr"] = group["lr"] * self._rate
+                    own.update({name: group[name] * by for name, by in self._factors.items()})
                 optimizer.step()
-            self._write_centre()
+            write_mean_(self.replicas, self._live)
         self._t += 1
         return loss
 
-    def _couple(self) -> None:
+    def _couple(self, epoch: int) -> None:
         """Add 2 gamma (w^a - centre) to every replica's gradient."""
-        grown = 2 * (1 + self._growth) ** (self._t // self._clock.steps_per_epoch)
         for optimizer in self._optimizers:
             for group, own in zip(self.param_groups, optimizer.param_groups, strict=True):
                 pairs = zip(own["params"], group["params"], strict=True)
@@ -128,29 +118,9 @@ class ReplicatedSGD(Predicting):
                 if moving:
                     mine, centre = (list(column) for column in zip(*moving, strict=True))
                     away = list(torch._foreach_sub(mine, centre))
-                    torch._foreach_mul_(away, self._measured * (grown * group["gamma"]))
+                    gamma = self._scoping.strength(group["gamma"], epoch)
+                    torch._foreach_mul_(away, 2 * self._every * gamma)
                     torch._foreach_add_(gradients(own["params"]), away)
-
-    def _squared_distance(self) -> Tensor:
-        """Mean over replicas of |w^a - centre|^2."""
-        centre = [p.detach() for p in self._live.parameters()]
-        squares = [
-            norm(list(torch._foreach_sub([p.detach() for p in r.parameters()], centre))).square()
-            for r in self.replicas
-        ]
-        return torch.stack(squares).mean()
-
-    @torch.no_grad()
-    def _write_centre(self) -> None:
-        """The mean of the replicas into the live model."""
-        live = [*self._live.parameters(), *self._live.buffers()]
-        columns = zip(*([*r.parameters(), *r.buffers()] for r in self.replicas), strict=True)
-        for centre, ours in zip(live, columns, strict=True):
-            mean = torch.stack([o.detach() for o in ours])
-            if centre.is_floating_point():
-                centre.copy_(mean.mean(0))
-            else:
-                centre.copy_(-(-mean.sum(0) // len(ours)))
 
     def predictors(self, batches: Batches) -> Iterator[tuple[str, nn.Module]]:
         """See the class."""
@@ -165,7 +135,7 @@ class ReplicatedSGD(Predicting):
             "optimizers": [o.state_dict() for o in self._optimizers],
             "fields": [{k: v for k, v in g.items() if k != "params"} for g in self.param_groups],
             "t": self._t,
-            "measured": self._measured,
+            "measured": self._scoping.measured,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -177,24 +147,4 @@ class ReplicatedSGD(Predicting):
         for group, saved in zip(self.param_groups, state_dict["fields"], strict=True):
             group.update(saved)
         self._t = state_dict["t"]
-        self._measured.copy_(state_dict["measured"])
-
-
-@torch.no_grad()
-def shuffle_(model: nn.Module) -> None:
-    """Permute the numbers of each parameter: another draw, where they were drawn independently."""
-    for p in model.parameters():
-        order = torch.randperm(p.numel(), device="cpu").to(p.device)
-        p.copy_(p.flatten()[order].view(p.shape))
-
-
-class MeanLogits(nn.Module):
-    """The mean of several models' logits."""
-
-    def __init__(self, models: list[nn.Module]) -> None:
-        super().__init__()
-        self.models = nn.ModuleList(models)
-        self.passes = len(models)  # forward passes of one prediction
-
-    def forward(self, images: Tensor) -> Tensor:
-        return torch.stack([model(images) for model in self.models]).mean(0)  # (B, K)
+        self._scoping.measured.copy_(state_dict["measured"])

@@ -12,6 +12,7 @@ from torch import Tensor
 from basin.core.parameters import gradients, group_parameters, norm
 from basin.core.protocols import Closure, Optimizer
 from basin.optimizer.ranges import at_least_0
+from basin.optimizer.ranks import mean_over_ranks, mean_over_ranks_
 from basin.optimizer.wrapper import Derived, Wrapper
 
 Direction = Callable[[list[Tensor], list[Tensor]], list[Tensor]]
@@ -30,7 +31,7 @@ class SAM(Wrapper):
     """The base steps from w with the gradient at w + e, e = rho direction(w, g) (Algorithm 1).
 
     direction: from weights and gradients to e / rho; `steepest` is SAM, `asam.adaptive` ASAM.
-    rho: field of the param groups, so it can be scheduled.
+    rho: field of the param groups, so it can be scheduled; each group's weights go its own rho.
     m: examples that share one e (m-sharpness); null: the whole minibatch of each rank.
     ascent_steps: steps of length rho along the direction, each projected onto |e| <= rho.
     decay: `base` decays as the base does, at w; `loss` moves the groups' weight_decay to their
@@ -78,58 +79,67 @@ class SAM(Wrapper):
         weights = [p.detach() for p in group_parameters(self)]
         start = list(torch._foreach_clone(weights))
         total: dict[Tensor, Tensor] = {}
-        loss, losses = torch.zeros((), device=weights[0].device), []
+        losses: list[Tensor] = []
+        sync = switches.get("sync", True)
         for chunk in closure.chunks(self._m) if self._m else [closure]:
             share = chunk.size / closure.size
             try:
-                at_w = self._climb(chunk, start, switches)
-                losses.append(at_w[1])
-                chunk(**{**switches, "track_stats": False})
+                losses.append(self._climb(chunk, start, switches))
+                chunk(**{**switches, "track_stats": False, "sync": sync and share == 1})
                 self._add_decay()
             finally:
                 torch._foreach_copy_(weights, start)
-            loss = loss + share * at_w[0]
-            if share == 1:
-                return at_w
-            self._accumulate(total, share)
+            if share < 1:
+                self._accumulate(total, share)
         for p, gradient in total.items():
             p.grad = gradient
-        return loss, torch.cat(losses)
+        if total and sync:
+            mean_over_ranks_(list(total.values()), closure.size)
+        at_w = losses[0] if len(losses) == 1 else torch.cat(losses)
+        return mean_over_ranks(at_w) if sync else at_w.mean(), at_w
 
-    def _climb(
-        self, closure: Closure, start: list[Tensor], switches: dict[str, bool]
-    ) -> tuple[Tensor, Tensor]:
-        """Move the weights to w + e; loss and losses at w."""
+    def _climb(self, closure: Closure, start: list[Tensor], switches: dict[str, bool]) -> Tensor:
+        """Move the weights to w + e; losses (b,) at w."""
         first = None
+        ball = [torch.zeros_like(at) for at in start] if self._ascents > 1 else []
         sync = switches.get("sync", True) and self._sync_ascent
         for _ in range(self._ascents):
             track = first is None and switches.get("track_stats", True)
-            loss = closure(track_stats=track, sync=sync, coupled_gates=True)
-            first = first or (loss, closure.losses)
+            closure(track_stats=track, sync=sync, coupled_gates=True)
+            first = closure.losses if first is None else first
             self._add_decay()
-            self._ascend(start)
+            self._ascend(start, ball)
         assert first is not None
         return first
 
     @torch.no_grad()
-    def _ascend(self, start: list[Tensor]) -> None:
-        """One step along the direction from where the weights are, and the projection."""
-        pairs = zip(group_parameters(self), start, strict=True)
-        moving = [(p.detach(), p.grad, at) for p, at in pairs if p.grad is not None]
-        weights, ascent, at = (list(column) for column in zip(*moving, strict=True))
-        rho = self.param_groups[0]["rho"]
-        torch._foreach_add_(weights, self._direction(weights, ascent), alpha=rho)
+    def _ascend(self, start: list[Tensor], ball: list[Tensor]) -> None:
+        """One step along the direction; `ball` is e / rho so far, kept within the unit ball."""
+        parameters = group_parameters(self)
+        rows = [row for row, p in enumerate(parameters) if p.grad is not None]
+        if not rows:
+            return
+        weights = [parameters[row].detach() for row in rows]
+        e = self._direction(weights, gradients(parameters))
         if self._ascents > 1:
-            away = torch._foreach_sub(weights, at)
-            shrink = (rho / (norm(away) + TINY)).clamp(max=1)
-            torch._foreach_copy_(weights, torch._foreach_add(at, torch._foreach_mul(away, shrink)))
+            so_far = [ball[row] for row in rows]
+            torch._foreach_add_(so_far, e)
+            torch._foreach_mul_(so_far, (1 / (norm(so_far) + TINY)).clamp(max=1))
+            torch._foreach_copy_(weights, [start[row] for row in rows])
+            e = so_far
+        begin = 0
+        for group in self.param_groups:
+            end = begin + len(gradients(group["params"]))
+            if end > begin:
+                torch._foreach_add_(weights[begin:end], e[begin:end], alpha=group["rho"])
+            begin = end
 
     @torch.no_grad()
     def _add_decay(self) -> None:
         """The gradient of the L2 term, at the present weights."""
         for group in self.param_groups:
-            if group["loss_decay"]:
-                decayed = [p for p in group["params"] if p.grad is not None]
+            decayed = [p for p in group["params"] if p.grad is not None]
+            if group["loss_decay"] and decayed:
                 torch._foreach_add_(gradients(decayed), decayed, alpha=group["loss_decay"])
 
     def _accumulate(self, total: dict[Tensor, Tensor], share: float) -> None:

@@ -12,7 +12,7 @@ from basin.optimizer.ranges import at_least_0, at_most_1, below_1
 
 
 class SGD(torch.optim.SGD):
-    """torch.optim.SGD with the kernels of the device.
+    """torch.optim.SGD with the kernels of the device, and its momentum from the beginning.
 
     reset_on_drop: the momentum is set to zero before an update whose lr is below the one before,
     as the loops of Wide Residual Networks do (arXiv:1605.07146, train.lua builds a new optimizer).
@@ -32,6 +32,11 @@ class SGD(torch.optim.SGD):
         at_least_0(lr=lr, weight_decay=weight_decay)
         below_1(momentum=momentum)
         at_most_1(dampening=dampening)
+        if nesterov and (momentum == 0 or dampening != 0):
+            raise ValueError(
+                f"nesterov=true, momentum={momentum}, dampening={dampening}: it needs a momentum"
+                " above 0 and no dampening; else give nesterov=false"
+            )
         super().__init__(
             params,
             lr=lr,
@@ -39,10 +44,13 @@ class SGD(torch.optim.SGD):
             dampening=dampening,
             nesterov=nesterov,
             weight_decay=weight_decay,
-            fused=fused(params),
+            fused=fused(params) and not dampening,
         )
         for group in self.param_groups:
             group["last_lr"] = lr
+            if momentum and not dampening:  # where it is 0, a buffer of zeros is torch's first step
+                for p in group["params"]:
+                    self.state[p] = {"momentum_buffer": torch.zeros_like(p)}
         self._reset_on_drop = reset_on_drop
 
     def step(self, closure: Any = None) -> Any:

@@ -78,6 +78,8 @@ class SGDW(torch.optim.Optimizer):
 
     def _update(self, group: dict[str, Any]) -> None:
         weights, gradients, buffers = taking_part(self, group, "momentum_buffer")
+        if not weights:
+            return
         lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
         if decay and self._decay == "coupled":
             gradients = list(torch._foreach_add(gradients, weights, alpha=decay))

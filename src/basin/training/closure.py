@@ -69,12 +69,14 @@ class MinibatchClosure:
         self._batch = self.input.draw(size, keep, stream, self._batch)
 
     def chunks(self, size: int) -> Iterator[MinibatchClosure]:
-        """This minibatch in pieces of `size` examples, each a closure."""
+        """This minibatch in pieces of `size` examples, each a closure; as many on every rank."""
         if size < 1:
             raise ValueError(f"chunks of {size} examples: give 1 or more")
         whole = self._whole or self.size
         chunked: dict[int, ChunkedStatistics] = self._chunked if self._whole else {}
-        for piece in self.batch.pieces(size):
+        everywhere = round(self.size / self.batch.share)  # examples on all ranks
+        num = self._ranks.pieces(everywhere, size) if not self._whole else 0
+        for piece in self.batch.pieces(size, at_least=num):
             chunk = copy.copy(self)
             chunk._batch, chunk._whole, chunk._chunked = piece, whole, chunked
             yield chunk

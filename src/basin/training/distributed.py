@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import torch
 from torch import Tensor
@@ -20,6 +21,10 @@ class Ranks:
     def share(self, num: int) -> slice:
         """Our part of `num` examples in order; parts differ by at most one example."""
         return slice(num * self.rank // self.size, num * (self.rank + 1) // self.size)
+
+    def pieces(self, num: int, size: int) -> int:
+        """Pieces of `size` examples on the rank with most of `num`: each is a collective call."""
+        return ceil(ceil(num / self.size) / size)
 
     @torch.no_grad()
     def mean_(self, tensors: Sequence[Tensor], weight: float) -> None:

@@ -37,13 +37,25 @@ class Minibatch:
     def __len__(self) -> int:
         return len(self.images)
 
-    def pieces(self, size: int) -> Iterator[Minibatch]:
-        """Consecutive pieces of `size` examples; the last may be smaller."""
-        if size >= len(self):
+    def pieces(self, size: int, at_least: int = 1) -> Iterator[Minibatch]:
+        """Consecutive pieces of `size` examples; the last may be smaller.
+
+        at_least: pieces that another rank has, one more than we where it has one example more:
+        then the last example is a piece of its own.
+        """
+        starts = list(range(0, len(self), size))
+        if len(starts) < at_least:
+            if starts[-1] == len(self) - 1:
+                raise ValueError(
+                    f"pieces of {size}: another rank has {at_least} of them and this one"
+                    f" {len(starts)} of {len(self)} examples; give pieces of 2 or more"
+                )
+            starts.append(len(self) - 1)
+        if len(starts) == 1:
             yield self
             return
-        for start in range(0, len(self), size):
-            part = slice(start, start + size)
+        for start, end in zip(starts, [*starts[1:], len(self)], strict=True):
+            part = slice(start, end)
             yield replace(
                 self,
                 images=self.images[part],

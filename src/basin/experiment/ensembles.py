@@ -17,7 +17,7 @@ from basin.experiment.settings import Settings
 
 
 @dataclass(frozen=True)
-class Recorded:
+class Finished:
     """One run folder with its record."""
 
     path: Path
@@ -48,7 +48,7 @@ class Recorded:
             return logits.float()
 
 
-def read_run(run: str, *, results: str) -> Recorded:
+def read_run(run: str, *, results: str) -> Finished:
     """A finished run by its folder, or its name in `results`."""
     path = run_folder(run, results=results)
     record = RunFolder(str(path.parent), path.name).record()
@@ -57,10 +57,10 @@ def read_run(run: str, *, results: str) -> Recorded:
         settings = yaml.safe_load((path / "config.yaml").read_text())
     except (OSError, yaml.YAMLError) as error:
         raise ValueError(f"{path}/config.yaml cannot be read: {error}") from None
-    return Recorded(path, settings, record)
+    return Finished(path, settings, record)
 
 
-def check_same_data(runs: Sequence[Recorded]) -> None:
+def check_same_data(runs: Sequence[Finished]) -> None:
     """Raise ValueError where the runs were not tested on the same examples and classes."""
     first = runs[0]
     for other in runs[1:]:
@@ -72,9 +72,18 @@ def check_same_data(runs: Sequence[Recorded]) -> None:
         ):
             if read(first) != read(other):
                 raise ValueError(
-                    f"{other.path} and {first.path} are no ensemble: the {what} is"
+                    f"{other.path} and {first.path} are no ensemble: the {what}:"
                     f" {_short(read(other))}, not {_short(read(first))}"
                 )
+
+
+def shared_parts(runs: Sequence[Finished]) -> set[str]:
+    """The test part; and validation, where all runs held out the same examples."""
+    splits = {
+        (run.record["seeds"]["seed_subset"], str(run.settings["dataset"].get("validation")))
+        for run in runs
+    }
+    return {"test", "validation"} if len(splits) == 1 else {"test"}
 
 
 def _innermost(node: Settings) -> str:
@@ -84,6 +93,7 @@ def _innermost(node: Settings) -> str:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, list) and len(value) > 4:
-        return f"{', '.join(map(str, value[:3]))}, ... ({len(value)})"
-    return str(value)
+    if not isinstance(value, list):
+        return str(value)
+    more = f", ... ({len(value)})" if len(value) > 3 else ""
+    return ", ".join(map(str, value[:3])) + more

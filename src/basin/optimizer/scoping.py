@@ -1,0 +1,32 @@
+"""Scoping: the strength gamma of a coupling grows during the run (arXiv:1611.01838)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+GROWTH = 1e4
+"""Of gamma over a whole run, where its growth is not given."""
+
+
+class Scoping:
+    """gamma measured (1 + growth)^t.
+
+    measures: gamma is not given (null); `measured` is 0 until `measure_` writes it, and else 1.
+    growth null: gamma grows by 1e4 in `length` units of t.
+    """
+
+    def __init__(
+        self, *, gamma: float | None, growth: float | None, length: float, like: Tensor
+    ) -> None:
+        self.measures = gamma is None
+        self.gamma = 1.0 if gamma is None else gamma
+        self.growth = GROWTH ** (1 / max(1.0, length)) - 1 if growth is None else growth
+        self.measured = like.detach().new_tensor(0.0 if gamma is None else 1.0)
+
+    def strength(self, gamma: float, t: int) -> Tensor:
+        """Gamma now, 0-d, for a param group's field and the time that has passed."""
+        return self.measured * (gamma * (1 + self.growth) ** t)
+
+    def measure_(self, loss: Tensor, squared_distance: Tensor) -> None:
+        """Gamma balances the loss and the coupling: loss / squared distance."""
+        self.measured.copy_(loss / squared_distance)

@@ -1,0 +1,206 @@
+"""Stages by the real command line: trunks that branches share, ends that are kept, `until`."""
+
+import json
+import signal
+
+import pytest
+import torch
+from commands import MINI, Command, bitwise, run
+from safetensors.torch import load_file
+from test_configs import settings_of
+
+from basin.experiment.check import check
+
+SMALL = [a for a in MINI if a != "epochs=3"]
+TRUNK = [*SMALL, "+stages.train.epochs=2", "schedule.lr.epochs=3"]
+SWA = "+stages.swa={epochs:%s,lr:0.01,optimizer_state:keep}"
+
+
+def branch(epochs, *more):
+    """Two epochs of the trunk, then SWA."""
+    stage = [SWA % epochs, "+schedule@stages.swa.schedule.lr=constant"]
+    average = ["+averaging@stages.swa.averaging.swa=swa", "stages.swa.averaging.swa.start=1"]
+    return [*TRUNK, *stage, *average, *more]
+
+
+def folders(results):
+    return {json.loads(p.read_text())["cost"]["epochs"]: p.parent for p in records(results)}
+
+
+def records(results):
+    return sorted(results.glob("*/record.json"))
+
+
+def record_of(folder):
+    return json.loads((folder / "record.json").read_text())
+
+
+def lines_of(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [
+        {k: v for k, v in line.items() if k not in ("images_per_second", "seconds")}
+        for line in lines
+    ]
+
+
+@pytest.fixture(scope="module")
+def branches(tmp_path_factory):
+    """Three budgets of SWA in one folder of results, where the trunk trains once."""
+    results = tmp_path_factory.mktemp("branches")
+    texts = [
+        run(*branch(n), f"results={results}", output=results / f"output{n}") for n in (1, 2, 3)
+    ]
+    return results, texts
+
+
+def test_three_budgets_from_one_trunk_equal_three_separate_runs(branches, tmp_path):
+    shared, texts = branches
+    assert "not trained again" not in texts[0]
+    assert all("stage train is that of" in text for text in texts[1:])
+    for n in (1, 3):  # the second differs from them in nothing
+        run(*branch(n), f"results={tmp_path}/{n}", output=tmp_path / f"o{n}")
+        (alone,) = (p.parent for p in records(tmp_path / str(n)))
+        ours = folders(shared)[2 + n]
+        for solution in ("last", "swa"):
+            files = [load_file(f / f"{solution}.safetensors") for f in (ours, alone)]
+            assert bitwise(*files)
+        assert lines_of(ours) == lines_of(alone)
+        a, b = record_of(ours), record_of(alone)
+        assert a["results"] == b["results"] and a["exact"] and b["exact"]
+        assert a["cost"]["gradient_evaluations"] == b["cost"]["gradient_evaluations"] == 2 + n
+        assert b["trunk"] is None and (a["trunk"] is None) == (n == 1)
+    assert a["trunk"] == {"stage": "train", "run": folders(shared)[3].name}
+
+
+def test_what_a_run_of_stages_records(branches):
+    results, _ = branches
+    record = record_of(folders(results)[5])
+    assert record["averaged"] == {"swa": {"rule": "mean of weights", "iterates": 3}}
+    assert record["results"]["swa"]["passes"] == 1 and record["cost"]["forward_only"] == 3
+    lines = lines_of(folders(results)[5])
+    assert [line["epoch"] for line in lines] == [1, 2, 3, 4, 5]
+    assert [sorted(line["solutions"]) for line in lines] == [["last"]] * 2 + [["last", "swa"]] * 3
+    assert [line["forward_only"] for line in lines] == [0, 0, 1, 2, 3]
+    assert lines[-1]["passes"] == {"last": 1, "swa": 1}
+    assert [line["gradient_evaluations"] for line in lines] == [1, 2, 3, 4, 5]
+
+
+def test_a_later_stage_can_be_trained_again_alone(branches, tmp_path):
+    results, _ = branches
+    folder = folders(results)[4]
+    before = load_file(folder / "swa.safetensors"), lines_of(folder)
+    again = ["rerun=true", "rerun_from=swa", f"results={results}"]
+    text = run(*branch(2), *again, output=tmp_path / "o")
+    assert "stage train is that of" in text
+    assert bitwise(before[0], load_file(folder / "swa.safetensors"))
+    assert before[1] == lines_of(folder)
+
+
+@pytest.mark.slow
+def test_rerun_trains_the_trunk_too(branches, tmp_path):
+    results, _ = branches
+    folder = folders(results)[3]
+    before = load_file(folder / "last.safetensors")
+    text = run(*branch(1), "rerun=true", f"results={results}", output=tmp_path / "o")
+    assert "not trained again" not in text
+    assert bitwise(before, load_file(folder / "last.safetensors"))
+
+
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("step", [pytest.param(9, marks=SLOW), 14, pytest.param(16, marks=SLOW)])
+def test_a_branch_that_is_killed_goes_on(step, branches, tmp_path):
+    """In the trunk, inside the second stage, and between its collection points."""
+    often = ["runtime.checkpoint_every=2 steps", f"results={tmp_path}"]
+    at = ("torch.optim", "SGD.step", step)
+    first = Command(*branch(3), *often, output=tmp_path / "first", kill_at=at)
+    assert first.wait() == -signal.SIGKILL, first.text()
+    run(*branch(3), *often, output=tmp_path / "second")
+    (folder,) = (p.parent for p in records(tmp_path))
+    undisturbed = folders(branches[0])[5]
+    for solution in ("last", "swa"):
+        assert bitwise(*(load_file(f / f"{solution}.safetensors") for f in (folder, undisturbed)))
+    assert lines_of(folder) == lines_of(undisturbed)
+
+
+@pytest.mark.slow
+def test_a_damaged_end_is_not_used(branches, tmp_path):
+    source = folders(branches[0])[3]
+    (end,) = source.glob("end-*.pt")
+    copy = tmp_path / source.name
+    copy.mkdir()
+    (copy / end.name).write_bytes(end.read_bytes()[:1000])
+    (copy / end.with_suffix(".jsonl").name).write_bytes(b"")
+    text = run(*branch(1), f"results={tmp_path}", output=tmp_path / "o")
+    assert "is damaged" in text and "not trained again" not in text
+
+
+@pytest.mark.slow
+def test_an_ordinary_run_keeps_its_end_where_it_is_asked_to(tmp_path):
+    plain = [*SMALL, "epochs=2", "schedule.lr.epochs=3", f"results={tmp_path}"]
+    run(*plain, "runtime.keep_end=true", output=tmp_path / "o")
+    text = run(*branch(1), f"results={tmp_path}", output=tmp_path / "o2")
+    assert "stage train is that of" in text
+
+
+@pytest.mark.slow
+def test_dswa_begins_its_second_block_with_the_average_and_without_momentum(tmp_path):
+    blocks = ["stages=dswa", "stages.train.epochs=1", "stages.first.epochs=2"]
+    blocks += ["stages.second.epochs=1", "schedule.lr.epochs=1", f"results={tmp_path}"]
+    arguments = [*SMALL, *blocks, "runtime.checkpoint_every=100"]
+    kill = ("torch.optim", "SGD.step", 19)  # the first update of the second block
+    first = Command(*arguments, output=tmp_path / "o", kill_at=kill)
+    assert first.wait() == -signal.SIGKILL, first.text()
+    text = run(*arguments, output=tmp_path / "o2")
+    assert "continuing at epoch 3.000" in text  # the average is computed again
+    (folder,) = (p.parent for p in records(tmp_path))
+    straight = [a for a in arguments if not a.startswith("results=")]
+    run(*straight, f"results={tmp_path}/straight", output=tmp_path / "o3")
+    (other,) = (p.parent for p in records(tmp_path / "straight"))
+    assert bitwise(*(load_file(f / "swa.safetensors") for f in (folder, other)))
+    assert (
+        record_of(folder)["cost"]["forward_only"] == record_of(other)["cost"]["forward_only"] == 3
+    )
+    ends = [torch.load(f, weights_only=True) for f in sorted(folder.glob("end-*.pt"))]
+    assert sorted(end["stage"] for end in ends) == [0, 1]
+    (average,) = (e["averagers"]["swa"]["average"] for e in ends if e["stage"] == 1)
+    assert lines_of(folder)[3]["epoch"] == 4 and average["stem.weight"].abs().sum() > 0
+
+
+def stage(**fields):
+    return ["+stages.train.epochs=2", *(f"+stages.more.{k}={v}" for k, v in fields.items())]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (stage(until="lr"), "more.until=lr: schedule.lr never ends by itself"),
+        (stage(until="rho"), "schedule.rho is not there"),
+        (["+stages.train.optimizer_state=keep"], "train.optimizer_state=keep: there is no stage"),
+        (stage(averaging_state="maybe"), "averaging_state='maybe' is not one of fresh, keep"),
+        (
+            [*stage(optimizer_state="keep"), "+optimizer@stages.more.optimizer=adamw"],
+            "more.optimizer_state=keep: optimizer is .*adamw",
+        ),
+        (
+            [
+                *stage(averaging_state="keep", epochs=30),
+                "+averaging@stages.more.averaging.swa=swa",
+            ],
+            "more.averaging_state=keep: averaging is",
+        ),
+        (
+            ["averaging=fge", "epochs=4", *stage(averaging_state="keep")],
+            "members on disk belong to their stage",
+        ),
+        (["stages=dswa", "stages.second.transfer.solution=ema"], "'ema' is not one.*last, swa"),
+        (["stages=fine_tune", "stages.fine_tune.transfer.weights=/no/where"], "no run folder"),
+        (["rerun_from=more"], "rerun_from=more is for rerun=true"),
+        (["rerun=true", "rerun_from=train"], "after the first .this run has one stage"),
+        (["stages=swa", "epochs=500 steps"], "parts of the epochs"),
+    ],
+)
+def test_what_is_refused(overrides, message):
+    with pytest.raises(Exception, match=message):
+        check(*settings_of(*SMALL[:1], "model=linear", "model.size=8", *overrides))

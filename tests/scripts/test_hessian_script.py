@@ -1,0 +1,51 @@
+import hessian
+import numpy as np
+import pytest
+from finished import DIGITS, finished
+from matplotlib.image import imread
+from test_configs import NEEDS
+
+from basin.dataset.spectrum import read_spectrum
+
+
+def test_the_spectrum_of_a_quadratic_is_the_one_that_it_was_made_with(tmp_path, capsys):
+    fields = [*NEEDS["dataset/quadratic"], "dataset=quadratic", "dataset.dimension=30"]
+    fields += ["dataset.rotation=3", "dataset.shift=0.5", "precision=fp64", "batch_size=8"]
+    run = finished(tmp_path, "quadratic", *fields, classes=1, channels=30)
+    out = tmp_path / "h"
+    words = [f"run={run}", "probes=2", "steps=30", "top=3", f"out={out}", "device=cpu"]
+    assert hessian.main([*words, "batch_size=4", "weight_decay=0.25"]) == 0
+    eigenvalues = 1 / np.arange(1, 31) + 0.75
+    found = np.load(f"{out}.npz")
+    np.testing.assert_allclose(found["top"], eigenvalues[:3], rtol=1e-6)
+    assert found["trace"] == pytest.approx(eigenvalues.sum(), abs=5 * found["trace_error"])
+    assert found["weights"].sum() == pytest.approx(1)
+    assert found["examples"] == found["parameters"] == 30
+    np.testing.assert_allclose(
+        np.loadtxt(f"{out}.txt"), np.stack([found["eigenvalues"], found["weights"]], 1), rtol=1e-15
+    )
+    drawn = read_spectrum(tmp_path / "h.txt", 30)  # as dataset=quadratic reads it
+    assert drawn.max().item() == pytest.approx(1.75, rel=0.05)
+    assert "largest eigenvalues" in capsys.readouterr().out
+    assert imread(f"{out}.png").shape[2] == 4
+
+
+def test_a_network_of_the_digits(tmp_path, capsys):
+    run = finished(tmp_path, "digits", *DIGITS)
+    words = [f"run={run}", "probes=1", "steps=3", "top=1", "train=16", "device=cpu"]
+    assert hessian.main([*words, f"out={tmp_path}/a", "batch_size=16"]) == 0
+    assert hessian.main([*words, f"out={tmp_path}/b", "batch_size=5"]) == 0
+    one, other = (np.load(tmp_path / f"{name}.npz") for name in "ab")
+    np.testing.assert_allclose(one["top"], other["top"], rtol=1e-3)
+    assert hessian.main([*words, f"out={tmp_path}/c", "seed=1"]) == 0
+    assert np.load(tmp_path / "c.npz")["trace"] != one["trace"]
+    assert "6 products" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [("probes=0", "probes=0 is less than 1"), ("run=nothing", "there is no such folder")],
+)
+def test_what_it_refuses(tmp_path, capsys, word, message):
+    assert hessian.main([f"run={tmp_path}", f"out={tmp_path}/x", word]) == 1
+    assert message in capsys.readouterr().err
