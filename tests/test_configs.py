@@ -15,10 +15,15 @@ from basin.experiment.settings import run_settings
 from basin.experiment.staging import stage_settings
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+ELSEWHERE = (
+    "experiment",
+    "hydra",
+    "table",
+)  # test_experiments.py, experiment/test_plugins.py, no group
 LEAVES = [
     (p.relative_to(CONFIGS).parts[0], str(Path(*p.relative_to(CONFIGS).parts[1:]).with_suffix("")))
     for p in sorted(CONFIGS.rglob("*/*.yaml"))
-    if p.relative_to(CONFIGS).parts[0] != "hydra"  # no part of a run: experiment/test_plugins.py
+    if p.relative_to(CONFIGS).parts[0] not in ELSEWHERE
 ]
 NEEDS = yaml.safe_load((Path(__file__).parent / "needs.yaml").read_text())
 

@@ -179,7 +179,7 @@ def test_a_sweeper_that_reads_results_has_to_wait(tmp_path):
 
     from hydra_plugins.basin_slurm import SlurmLauncher
 
-    launcher = SlurmLauncher(wait=False, poll_seconds=1.0)
+    launcher = SlurmLauncher(wait=False, poll_seconds=1.0, nodes=1, tasks_per_node=1)
     config = OmegaConf.create({"hydra": {"sweeper": {"_target_": "optuna.Sweeper"}}})
     launcher.setup(hydra_context=None, task_function=None, config=config)
     with pytest.raises(ValueError, match=r"launcher\.wait=true"):

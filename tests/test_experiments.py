@@ -1,0 +1,60 @@
+"""Every experiment of configs/ composes and builds; the scaled-down ones take two steps."""
+
+from math import isfinite
+from pathlib import Path
+
+import pytest
+from goldens import trajectory
+from test_configs import CONFIGS, settings_of
+
+from basin.experiment.check import check
+
+EXPERIMENTS = sorted(
+    str(path.relative_to(CONFIGS / "experiment").with_suffix(""))
+    for path in (CONFIGS / "experiment").rglob("*.yaml")
+)
+FIRST_OF_EACH_PAPER = sorted({Path(name).parent: name for name in reversed(EXPERIMENTS)}.values())
+MINIS = [name for name in EXPERIMENTS if Path(name).name.startswith("mini")]
+FOLDER = ("dataset.root=tests/dataset", "dataset.folder=folder", "dataset.images=[4,2]")
+"""In place of ImageNet's files, which a build counts."""
+SYNTHETIC = ("dataset=fake", "dataset.train=10000", "dataset.test=100", "device=cpu")
+
+
+def on_a_small_folder(settings):
+    """What a run on ImageNet's files needs to be built on four images."""
+    if settings["dataset"].get("folder") != "imagenet":
+        return []
+    words = [*FOLDER, "batch_size=2"]
+    if settings["micro_batch"] is not None:
+        words.append("micro_batch=2")
+    if settings["optimizer"].get("m") is not None:
+        words.append("optimizer.m=2")
+    return words
+
+
+@pytest.mark.parametrize("name", FIRST_OF_EACH_PAPER)
+def test_it_composes(name):
+    settings, stages = settings_of(f"experiment={name}")
+    assert settings["name"] and stages
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_it_builds_on_the_meta_device(name):
+    words = [f"experiment={name}"]
+    plan = check(*settings_of(*words, *on_a_small_folder(settings_of(*words)[0])))
+    assert plan.parameters > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MINIS)
+def test_a_scaled_down_experiment_takes_two_steps(name, monkeypatch):
+    monkeypatch.setattr(trajectory, "STEPS", 2)
+    made = trajectory.trajectory([f"experiment={name}", *SYNTHETIC])
+    assert len(made.losses) == 2 and all(map(isfinite, made.losses))
+    assert made.losses[0] != made.losses[1] and all(map(isfinite, made.norms.values()))
+
+
+def test_a_scaled_down_experiment_says_what_it_expects():
+    for name in MINIS:
+        assert "\n# observable: " in (CONFIGS / "experiment" / f"{name}.yaml").read_text(), name
