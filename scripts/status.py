@@ -2,7 +2,7 @@
 
     python scripts/status.py [SWEEP] [--watch] [--log N]
 
-SWEEP is the folder or the name of a sweep, or an experiment (swa/vgg16_cifar100_swa); all without it.
+SWEEP is the folder or the name of a sweep, or an experiment (swa/vgg16_cifar100_swa); default: all.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ ELSEWHERE = (
     "experiment",
     "hydra",
     "table",
-)  # test_experiments.py, experiment/test_plugins.py, no group
+)  # have tests of their own
 LEAVES = [
     (p.relative_to(CONFIGS).parts[0], str(Path(*p.relative_to(CONFIGS).parts[1:]).with_suffix("")))
     for p in sorted(CONFIGS.rglob("*/*.yaml"))
