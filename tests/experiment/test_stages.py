@@ -168,6 +168,21 @@ def test_dswa_begins_its_second_block_with_the_average_and_without_momentum(tmp_
     assert lines_of(folder)[3]["epoch"] == 4 and average["stem.weight"].abs().sum() > 0
 
 
+def test_a_stage_ends_at_the_lowest_rate_of_autodrop(tmp_path):
+    plan = ["schedule=autodrop_2024", "schedule.lr.window=1", "schedule.lr.width=2"]
+    plan += ["schedule.lr.threshold=180", "schedule.lr.floor=0.95", "+stages.train.until=lr"]
+    plan += ["+stages.train.epochs=3", "+stages.more={epochs:1,lr:0.01}"]
+    plan += ["+schedule@stages.more.schedule.lr=constant"]
+    run(*SMALL, *plan, f"results={tmp_path}", output=tmp_path / "o")
+    (folder,) = (p.parent for p in records(tmp_path))
+    lines = lines_of(folder)
+    drop = lines[0]["epoch"]  # the fifth update has the second smoothed angle, and drops
+    per_epoch = 6
+    assert lines[0]["step"] == 5 and drop == pytest.approx(5 / per_epoch)
+    assert lines[-1]["epoch"] == pytest.approx(drop + 1) and lines[-1]["step"] == 5 + per_epoch
+    assert record_of(folder)["cost"]["epochs"] == pytest.approx(drop + 1)
+
+
 def stage(**fields):
     return ["+stages.train.epochs=2", *(f"+stages.more.{k}={v}" for k, v in fields.items())]
 

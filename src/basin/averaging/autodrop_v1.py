@@ -66,6 +66,11 @@ class AutoDropV1:
         """Product of the drops so far, floor or more."""
         return self._factor
 
+    @property
+    def done(self) -> bool:
+        """Whether the lowest rate is reached, so that no drop is left."""
+        return self._factor <= self._floor
+
     @torch.no_grad()
     def observe(self, state: TrainState) -> None:
         """Look at the first two updates of an epoch."""

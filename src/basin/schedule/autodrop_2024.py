@@ -70,6 +70,11 @@ class AutoDrop2024:
         """Factor now, whatever t is."""
         return self._factor
 
+    @property
+    def done(self) -> bool:
+        """Whether the lowest rate is reached, so that no drop is left."""
+        return self._factor <= self._floor
+
     @torch.no_grad()
     def observe(self, state: TrainState) -> None:
         """Add the weights to the window; at its end look at the angle."""

@@ -17,6 +17,11 @@ class Detector(Protocol):
         """Product of the drops so far."""
         ...
 
+    @property
+    def done(self) -> bool:
+        """Whether the lowest rate is reached, so that no drop is left."""
+        ...
+
 
 class AutoDropV1(Stateless):
     """The factor that a detector among the averagers has reached; the state is the detector's."""
@@ -33,3 +38,8 @@ class AutoDropV1(Stateless):
     def __call__(self, t: float) -> float:
         """Factor now, whatever t is."""
         return self._detector.factor
+
+    @property
+    def done(self) -> bool:
+        """Whether the lowest rate is reached, so that no drop is left."""
+        return self._detector.done
