@@ -98,7 +98,7 @@ def job(folder):
 
 
 def epochs(folder):
-    """How many epochs are done."""
+    """How many evaluations are done."""
     path = folder / "metrics.jsonl"
     return path.read_text().count("\n") if path.exists() else 0
 

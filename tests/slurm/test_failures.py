@@ -80,7 +80,7 @@ def test_a_killed_task_and_a_lost_node_lose_one_checkpoint_interval_at_most(swee
 
 
 def stopped_until_its_signal(folder, least):
-    """Hold a process still after `least` epochs, so that it does not end before SIGUSR2 comes."""
+    """Hold a process still after `least` evaluations, so that it does not end before SIGUSR2 comes."""
     number = until(lambda: epochs(folder) >= least and pid(folder))
     os.kill(number, signal.SIGSTOP)
     bit = 1 << (signal.SIGUSR2 - 1)
@@ -100,7 +100,7 @@ def test_three_time_limits_in_one_run(sweep, tmp_path):
     one.submit("hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=5")
     (folder,) = one.runs
     for times in range(1, 4):
-        stopped_until_its_signal(folder, 8 * times)
+        stopped_until_its_signal(folder, 4 * times)
     one.finished()
     assert restarts(job(folder)) == 3 and "time limit" not in one.text()
     assert one.log(0).count("continuing at epoch") == 3
