@@ -17,7 +17,7 @@ POINT = [*MINI[2:], "experiment=quickstart"]
 
 
 def run(*command, check=True):
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -98,7 +98,7 @@ def job(folder):
 
 
 def epochs(folder):
-    """How many epochs are done."""
+    """How many evaluations are done."""
     path = folder / "metrics.jsonl"
     return path.read_text().count("\n") if path.exists() else 0
 

@@ -47,7 +47,7 @@ def read_points(file: Path) -> list[list[str]]:
 
 def own_words(points: Sequence[Sequence[str]]) -> list[str]:
     """What tells each point from the others: the words that not all of them have."""
-    common = set(points[0]).intersection(*points[1:]) if len(points) > 1 else set()
+    common = set(points[0]).intersection(*points[1:])
     return [shlex.join(word for word in words if word not in common) for words in points]
 
 
