@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from options import built
+from composed_sets import built
 from tiny_cifar import md5, python2_pickle
 
 from basin.dataset.archive import Archive

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from commands import run
-from options import built
+from composed_sets import built
 
 from basin.dataset.fake import Fake
 

@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from options import built
+from composed_sets import built
 
 from basin.dataset.facts import Facts
 from basin.dataset.fashion_mnist import FashionMnist, idx

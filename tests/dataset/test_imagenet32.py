@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from options import built
+from composed_sets import built
 
 from basin.dataset.facts import Facts
 from basin.dataset.imagenet32 import ImageNet32

@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 import pytest
-from options import built
+from composed_sets import built
 from scipy.io import savemat
 
 from basin.dataset.published_files import PublishedFiles

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from options import built
+from composed_sets import built
 from PIL import Image
 
 from basin.dataset.facts import Facts

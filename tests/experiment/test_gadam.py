@@ -9,10 +9,10 @@ from commands import run
 from test_configs import settings_of
 from torch import nn
 
-from basin.averaging.swa import SWA
+from basin.core.clock import Clock
+from basin.experiment import build
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "experiment" / "gadam"
-PRESETS = sorted(path.stem for path in FOLDER.glob("*cifar100*.yaml"))
 RECIPES = {  # 10-gadam, section 2: lr, ia_lr, weight decay
     "vgg16bn": {
         "swa": (0.1, 0.05, 5e-4),
@@ -30,6 +30,14 @@ RECIPES = {  # 10-gadam, section 2: lr, ia_lr, weight decay
         "gadamx": (0.1, 0.05, 3e-3),
     },
 }
+
+
+PRESETS = sorted(
+    path.stem
+    for path in FOLDER.glob("*_cifar100_*.yaml")
+    if path.stem.split("_")[-1] in RECIPES["vgg16bn"]
+)
+CLOCK = Clock(50_000, 128)
 
 
 def stage_of(preset, *overrides):
@@ -56,8 +64,7 @@ def test_values_and_the_number_of_iterates(preset):
         assert (optimizer["partial"], optimizer["decoupled"]) == (0.125, True)
     for start, iterates in ((None, 139), (161, 140)):  # the authors' count; that of SWA's code
         changed = [] if start is None else [f"averaging.swa.start={start}"]
-        swa = stage_of(preset, *changed)["averaging"]["swa"]
-        averager = SWA(nn.Linear(1, 1), **{k: swa[k] for k in ("epochs", "start", "period")})
+        averager = build.method(stage_of(preset, *changed), nn.Linear(1, 1), CLOCK)[1]["swa"]
         for epoch in range(1, 301):
             for t in (epoch - 0.5, float(epoch)):
                 averager.observe(SimpleNamespace(t=t, model=nn.Linear(1, 1)))

@@ -74,7 +74,7 @@ def test_scores_along_it_begin_and_end_with_those_of_its_ends(folder, run, tmp_p
     words = [f"run={run}", "points=3", "train=40", "test=50", f"out={out}", "device=cpu"]
     assert curve.main(words) == 0
     printed = capsys.readouterr().out
-    found = np.load(f"{out}.npz")
+    found = arrays(f"{out}.npz")
     assert found["ts"].tolist() == [0, 0.5, 1] and found["weight_decay"] == 5e-4
     for i, seed in ((0, 0), (2, 1)):
         end = FinishedRun(folder / f"end-s{seed}", device="cpu")
@@ -95,7 +95,7 @@ def test_the_plane_of_a_curve(run, tmp_path):
     out = tmp_path / "plane"
     words = [f"run={run}", "points=3", "train=20", "test=20", "curve_points=5", f"out={out}"]
     assert plane.main([*words, "margin=0.5", "augmented=false", "device=cpu"]) == 0
-    found = np.load(f"{out}.npz")
+    found = arrays(f"{out}.npz")
     width, height = found["width"], found["height"]
     np.testing.assert_allclose(found["corners"][:2], [[0, 0], [width, 0]], atol=1e-6)
     assert found["corners"][2, 1] == pytest.approx(height)
@@ -113,7 +113,7 @@ def test_the_plane_of_three_runs(folder, run, tmp_path):
     runs = f"runs=[{folder}/end-s0,{folder}/end-s1,{run}/t0.5]"
     words = [runs, "points=2", "margin=0", "train=20", "test=20", f"out={out}", "device=cpu"]
     assert plane.main(words) == 0
-    found = np.load(f"{out}.npz")
+    found = arrays(f"{out}.npz")
     assert "curve" not in found and found["weight_decay"] == 5e-4  # the optimizer's
     start = FinishedRun(folder / "end-s0", device="cpu")
     third = start.other(run / "t0.5.safetensors")

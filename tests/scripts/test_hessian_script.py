@@ -17,7 +17,7 @@ def test_the_spectrum_of_a_quadratic_is_the_one_that_it_was_made_with(tmp_path, 
     words = [f"run={run}", "probes=2", "steps=30", "top=3", f"out={out}", "device=cpu"]
     assert hessian.main([*words, "batch_size=4", "weight_decay=0.25"]) == 0
     eigenvalues = 1 / np.arange(1, 31) + 0.75
-    found = np.load(f"{out}.npz")
+    found = arrays(f"{out}.npz")
     np.testing.assert_allclose(found["top"], eigenvalues[:3], rtol=1e-6)
     assert found["trace"] == pytest.approx(eigenvalues.sum(), abs=5 * found["trace_error"])
     assert found["weights"].sum() == pytest.approx(1)
@@ -36,7 +36,7 @@ def test_a_network_of_the_digits(tmp_path, capsys):
     words = [f"run={run}", "probes=1", "steps=3", "top=1", "train=8", "device=cpu"]
     assert hessian.main([*words, f"out={tmp_path}/a", "batch_size=8"]) == 0
     assert hessian.main([*words, f"out={tmp_path}/b", "batch_size=5"]) == 0
-    one, other = (np.load(tmp_path / f"{name}.npz") for name in "ab")
+    one, other = (arrays(tmp_path / f"{name}.npz") for name in "ab")
     np.testing.assert_allclose(one["top"], other["top"], rtol=1e-3)
     assert capsys.readouterr().out.count("3 products with the Hessian") == 2
 
