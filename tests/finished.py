@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from test_configs import settings_of
 
@@ -26,3 +27,9 @@ def finished(folder, name, *overrides, seed=0, classes=10, channels=1) -> Path:
     run.write_configuration(settings)
     run.write_record({"results": {}, "cost": {}, "environment": {}})
     return run.path
+
+
+def arrays(file):
+    """What an .npz file holds."""
+    with np.load(file) as content:
+        return dict(content)

@@ -34,6 +34,7 @@ def whole(composer, words):
     return point_of(cfg, words, groups)
 
 
+@pytest.mark.slow
 def test_fifty_points_are_those_of_a_full_composition(composer):
     chance = random.Random(0)
     options = [

@@ -7,7 +7,7 @@ import pytest
 import torch
 from commands import Command, bitwise, final_weights
 from commands import run as command
-from finished import DIGITS, finished
+from finished import DIGITS, arrays, finished
 from matplotlib.image import imread
 from safetensors.torch import load_file
 

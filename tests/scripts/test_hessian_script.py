@@ -2,7 +2,7 @@ import hessian
 import numpy as np
 import pytest
 import torch
-from finished import DIGITS, finished
+from finished import DIGITS, arrays, finished
 from matplotlib.image import imread
 from test_configs import NEEDS
 
