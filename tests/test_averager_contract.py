@@ -51,7 +51,7 @@ def equal(left, right):
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("stop", [11, 27])
+@pytest.mark.parametrize("stop", [11, pytest.param(27, marks=pytest.mark.slow)])
 def test_it_resumes_bitwise(option, stop):
     undisturbed = make(option)
     train(undisturbed)

@@ -62,6 +62,7 @@ def test_an_option_is_found_by_either_name():
         golden.wanted(["sgdd"], list(OPTIONS))
 
 
+@pytest.mark.slow
 def test_command_line_records_and_then_agrees(tmp_path, capsys):
     assert golden.main(["--update", "constant"], tmp_path) == 0
     assert [file.name for file in tmp_path.iterdir()] == ["schedule_constant.json"]

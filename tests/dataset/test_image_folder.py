@@ -193,6 +193,7 @@ def test_bad_values_are_refused(root, changes, said):
         folder(root, **changes)
 
 
+@pytest.mark.slow
 def test_a_run_over_a_folder_with_a_corrupt_file(root, tmp_path):
     """The real command line; its record counts the file."""
     copy, file = damaged(root, tmp_path)
@@ -241,6 +242,7 @@ print(len(data.train), resident() - before, before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_does_not_grow_with_the_length_of_a_folder(tmp_path):
     """Names of 3,000 and of 60,000 files, each 340 kB of pixels on paper: 20 GB of images."""

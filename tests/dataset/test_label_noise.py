@@ -99,6 +99,7 @@ def test_real_targets_are_refused():
         LabelNoise(base=base, seed=0, rate=0.1, exclude_true=False, map=None, noise_seed=None)
 
 
+@pytest.mark.slow
 def test_on_the_command_line_around_a_folder_and_around_digits(tmp_path):
     for base, fields in (
         ("digits", ["dataset.base.limit_train=100"]),

@@ -56,7 +56,7 @@ def test_killed_at_a_chosen_moment(moment, undisturbed, tmp_path):
         assert ours["cost"][name] == theirs["cost"][name]
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_folder_of_images_resumes_in_the_middle_of_an_epoch(workers, tmp_path):
     """Decoded ahead of use or not, with Inception's crops: the images after the kill are those."""
     arguments = ["dataset=image_folder", "dataset.root=tests/dataset/folder", "dataset.size=32"]

@@ -14,6 +14,8 @@ from toy import CLASSES, NUM, build, same, sgd
 from basin.optimizer.koala_v import KoalaV
 from basin.optimizer.sam import SAM, steepest
 
+pytestmark = pytest.mark.slow
+
 RHO, STEPS = 0.2, 3
 
 

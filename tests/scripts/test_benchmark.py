@@ -65,6 +65,7 @@ def test_input_in_two_batches(random_images):
     assert result.rows[2].median > 1 and result.rows[2].at_least == 10
 
 
+@pytest.mark.slow
 def test_startup_once(capsys):
     result = startup.measure(startup.Amount(helps=1, compositions=1, first_steps=1))
     assert [row.at_most for row in result.rows] == [3, 0.5, 10]
@@ -94,6 +95,7 @@ def test_slug():
     assert slug("NVIDIA H200") == "nvidia-h200"
 
 
+@pytest.mark.slow
 def test_updates_are_timed_beside_torchs():
     from benchmarks import optimizers
 
