@@ -41,16 +41,19 @@ def settings_of(*overrides):
     return run_settings(cfg), stage_settings(cfg)
 
 
-@pytest.mark.parametrize(("group", "option"), LEAVES)
-def test_it_composes_and_builds_on_the_meta_device(group, option):
-    plan = check(*settings_of(*overrides_of(group, option)))
+@pytest.fixture(scope="module", params=LEAVES, ids=lambda leaf: "-".join(leaf))
+def leaf(request):
+    return settings_of(*overrides_of(*request.param))
+
+
+def test_it_composes_and_builds_on_the_meta_device(leaf):
+    plan = check(*leaf)
     assert plan.parameters > 0 and plan.flops > 2 * plan.parameters / 100
 
 
-@pytest.mark.parametrize(("group", "option"), LEAVES)
-def test_yaml_is_the_only_home_of_a_value(group, option):
+def test_yaml_is_the_only_home_of_a_value(leaf):
     """Python hyper-parameters are keyword-only and have no default."""
-    settings, _ = settings_of(*overrides_of(group, option))
+    settings, _ = leaf
     for path, node in targets.targets(settings, ""):
         if not node["_target_"].startswith("basin.") or path.startswith("logger"):
             continue

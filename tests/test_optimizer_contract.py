@@ -78,7 +78,7 @@ def test_it_learns(option):
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("stop", [3, 12, 23])
+@pytest.mark.parametrize("stop", [3, pytest.param(12, marks=pytest.mark.slow), 23])
 def test_it_resumes_bitwise_in_the_middle_of_a_cycle(option, stop):
     epochs = 4.0 * fact(option, "bn_passes", 1)  # as many minibatches make an update
     undisturbed = make(option, epochs=epochs)
