@@ -13,15 +13,20 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import (
+    InterpolationResolutionError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
 
 from basin.experiment.help import GROUPS
 from basin.experiment.points import BadPoints
-from basin.experiment.schema import RENAMED, UnknownField
+from basin.experiment.schema import RENAMED, STAGE, UnknownField
 
 CHOICE = re.compile(rf"({'|'.join(GROUPS)})(@[\w.]+)?=\w+|hydra\.searchpath=.*")
 """Words of a command line that choose an option of a group."""
 OVERRIDE = re.compile(r"Could not (?:override|append to config)[^']*'\+*([^'=]+)'")
+STAGE_FIELD = re.compile(rf"stages\.\w+(\.({'|'.join(STAGE)})(\.[\w.]+)?)?")
 
 
 def explain(error: BaseException, configs: str) -> str:
@@ -39,6 +44,8 @@ def unknown(key: str, configs: str) -> str:
     """A key that no configuration has, with the ones that may have been meant."""
     if key in RENAMED:
         return f"{key} is now called {RENAMED[key]}."
+    if STAGE_FIELD.fullmatch(key):
+        return f"{key} is not there: write +{key}=... to add it (docs/stages.md)."
     near = nearest(key, keys(configs))
     hint = f"Did you mean {' or '.join(near)}?" if near else "See python train.py --help."
     return f"{key} is not a field of this configuration. {hint}"
@@ -79,6 +86,8 @@ def _configuration(error: BaseException, configs: str) -> str:
     match = OVERRIDE.search(message)
     if match is not None and "No match in the defaults list" not in message:
         return unknown(match[1], configs)
+    if isinstance(error, (MissingMandatoryValue, InterpolationResolutionError)):
+        return _value(error)
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException) and str(cause) not in message:
         message += f"\n{cause}"
@@ -87,6 +96,15 @@ def _configuration(error: BaseException, configs: str) -> str:
     options = [line.strip() for line in lines if line.startswith("\t")]  # one a line from Hydra
     text = "\n".join(line for line in lines if not line.startswith("\t"))
     return f"{text}\n{fill(', '.join(options), 100, break_on_hyphens=False)}" if options else text
+
+
+def _value(error: OmegaConfBaseException) -> str:
+    """A value that the option leaves to the user, or that cannot be computed."""
+    key = error.full_key
+    if isinstance(error, MissingMandatoryValue):
+        return f"{key} has no default: give {key}=... (the option's YAML file says what it is)"
+    text = str(error.msg or error).split("\n")[0]
+    return f"{key}: {text.partition(' raised while resolving interpolation: ')[2] or text}"
 
 
 def _walk(cfg: Any, path: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What can be wrong with the schedules of a stage, and between them, its averages and its length."""
+"""What can be wrong between the schedules of a stage, its averages and its length."""
 
 from __future__ import annotations
 

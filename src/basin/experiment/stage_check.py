@@ -134,8 +134,6 @@ def check_stages(
     times = times_of(stages, clock)
     with torch.device("meta"):
         for settings, time in zip(stages.values(), times, strict=True):
-            before = check_stage(
-                settings, network, before, time=time, clock=clock, **available
-            )
+            before = check_stage(settings, network, before, time=time, clock=clock, **available)
             network = before.network
     return network

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, open_dict
 
 from basin.core.clock import check_duration
@@ -28,6 +30,25 @@ def stage_settings(cfg: DictConfig) -> dict[str, Settings]:
             check_duration(f"stages.{name}.horizon", own["horizon"])
             settings["schedule"] = _schedules(cfg, name, own["horizon"])
     return stages
+
+
+def check_added_stages(words: list[str], names: list[str]) -> None:
+    """Refuse `+stages={...}` that leaves stages which it does not name.
+
+    words: the command line; names: of the stages that it makes.
+    """
+    for word in words:
+        if not re.match(r"\+{0,2}stages=\{", word):
+            continue
+        given = OverridesParser.create().parse_override(word).value()
+        left = [name for name in names if name not in given]
+        if left:
+            raise ValueError(
+                f"{word.partition('=')[0]}={{...}} adds to the stages that there are, and leaves"
+                f" {', '.join(left)} before its own; take away what is not meant"
+                f" ({' '.join(f'~stages.{name}' for name in left)}), or add stages one by one:"
+                " '+stages.NAME={...}'"
+            )
 
 
 def _stage(cfg: DictConfig, name: str, own: Any) -> Settings:
