@@ -155,7 +155,10 @@ RATES = {
     "from below": (lambda t: 0.2 + 0.8 * (1 - abs(t % 4 / 2 - 1)), "2 epochs.*lower after 0"),
     "falling": (lambda t: 1 - t / 9, "2 epochs.*lower after 2.25"),
     "another cycle": (lambda t: 1 - 0.8 * (1 - abs(t % 2 - 1)), "2 epochs.*lower after"),
-    "once an epoch": (lambda t: 1 - 0.8 * (1 - abs(t // 1 % 4 / 2 - 1)), "2 epochs.*lower after 2.25"),
+    "once an epoch": (
+        lambda t: 1 - 0.8 * (1 - abs(t // 1 % 4 / 2 - 1)),
+        "2 epochs.*lower after 2.25",
+    ),
     "falling late": (lambda t: 1 - 0.8 * (t > 7), "6 epochs.*lower after 7.25"),
 }
 
@@ -166,7 +169,9 @@ def test_fge_collects_at_the_minima_of_its_rate_or_is_refused(name):
     if message is None:
         fge(Counting()).check_rate(rate)
         return
-    with pytest.raises(ValueError, match=f"^cycle=4: the rate is not at its lowest after {message}"):
+    with pytest.raises(
+        ValueError, match=f"^cycle=4: the rate is not at its lowest after {message}"
+    ):
         fge(Counting()).check_rate(rate)
 
 

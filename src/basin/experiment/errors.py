@@ -44,8 +44,10 @@ def unknown(key: str, configs: str) -> str:
     """A key that no configuration has, with the ones that may have been meant."""
     if key in RENAMED:
         return f"{key} is now called {RENAMED[key]}."
-    if STAGE_FIELD.fullmatch(key):
-        return f"{key} is not there: write +{key}=... to add it (docs/stages.md)."
+    if key == "stages":
+        return "stages=OPTION chooses an option; '+stages.NAME={...}' adds a stage."
+    if STAGE_FIELD.fullmatch(key) or "@" in key:
+        return f"{key} is not there: write +{key}=... to add it."
     near = nearest(key, keys(configs))
     hint = f"Did you mean {' or '.join(near)}?" if near else "See python train.py --help."
     return f"{key} is not a field of this configuration. {hint}"

@@ -9,7 +9,6 @@ from typing import Any
 from basin.core.protocols import Schedule, TrainState
 from basin.core.schedules import PER, check_choice, check_range, check_run, elapsed
 
-
 LOOKS = 1000
 """At the schedule behind, over the rest of the run."""
 EQUAL = 1e-9
