@@ -210,10 +210,13 @@ def stage(**fields):
             "more.averaging_state=keep: averaging is",
         ),
         (
-            ["averaging=fge", "epochs=4", *stage(averaging_state="keep")],
+            ["averaging=fge", "schedule=fge", "epochs=4", *stage(averaging_state="keep")],
             "members on disk belong to their stage",
         ),
-        (["stages=dswa", "stages.second.transfer.solution=ema"], "'ema' is not one.*last, swa"),
+        (
+            ["stages=dswa", "stages.second.transfer.solution=ema"],
+            "^stages.second.transfer.solution='ema' is not one.*last, swa",
+        ),
         (["stages=fine_tune", "stages.fine_tune.transfer.weights=/no/where"], "no run folder"),
         (["rerun_from=more"], "rerun_from=more is for rerun=true"),
         (["rerun=true", "rerun_from=train"], "after the first .this run has one stage"),
@@ -227,10 +230,6 @@ def stage(**fields):
             "^stages.fge.averaging.fge.cycle=4: the rate is not at its lowest",
         ),
         (["stages=fge", "epochs=4"], "^stages.fge.averaging.fge.cycle=2: .*never collect"),
-        (
-            ["stages=dswa", "stages.second.transfer.solution=ema"],
-            "^stages.second.transfer.solution=",
-        ),
         (
             ["stages=swa", "epochs=9", "stages.train.epochs=10"],
             "train.horizon=9 is less than the 10",

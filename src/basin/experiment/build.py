@@ -15,7 +15,7 @@ from torch import nn
 from basin.core.clock import Clock
 from basin.core.parameters import parameter_groups
 from basin.core.protocols import Augmentation, Averager, Objective, Optimizer, Schedule, Transfer
-from basin.experiment.settings import Settings, in_epochs
+from basin.experiment.settings import Settings, in_epochs, path_of
 from basin.logger.protocol import Logger
 
 ARGUMENT = re.compile(r"\w+(?==|\.\w+=)")
@@ -97,13 +97,6 @@ def method(
         for field, node in plain["schedule"].items()
     }
     return optimizer, averagers, schedules
-
-
-def path_of(settings: Settings, group: str) -> str:
-    """Where the command line finds a group of a stage: in the stage, or in the run."""
-    name = settings["stage"]["name"]
-    own = settings["stages"][name].get(group) is not None
-    return f"stages.{name}.{group}" if own else group
 
 
 def loggers(settings: Settings, **available: Any) -> list[Logger]:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from basin.core.clock import Clock
 from basin.core.protocols import Averager, RateBound, Schedule, ending
 from basin.core.schedules import check_run
-from basin.experiment.build import path_of
-from basin.experiment.settings import Settings
+from basin.experiment.settings import Settings, path_of
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def check_added_stages(words: list[str], names: list[str]) -> None:
         if not re.match(r"\+{0,2}stages=\{", word):
             continue
         given = OverridesParser.create().parse_override(word).value()
-        left = [name for name in names if name not in given]
+        left = [name for name in names if isinstance(given, dict) and name not in given]
         if left:
             raise ValueError(
                 f"{word.partition('=')[0]}={{...}} adds to the stages that there are, and leaves"
