@@ -10,7 +10,7 @@ DECAYS = ("base", "loss")
 
 
 def check_base(base: Optimizer, decay: str) -> None:
-    """Raise ValueError where the gradient at w + e would not reach the base, or a field is taken."""
+    """Raise ValueError where the gradient would not reach the base, or a field is taken."""
     if decay not in DECAYS:
         raise ValueError(f"decay={decay!r} is not one of {', '.join(DECAYS)}")
     refuse_replicas(base, "sam")

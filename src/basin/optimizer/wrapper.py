@@ -54,7 +54,7 @@ class Derived:
     """The closure that a wrapper hands to its base: `gradient` in place of the plain one.
 
     gradient(closure, **switches), of this closure or a chunk of it, returns (loss, losses) of the
-    unperturbed point, leaves the wrapper's gradient in `p.grad` and the weights where it found them.
+    unperturbed point, leaves the wrapper's gradient in `p.grad` and the weights where they were.
     changed(model): makes it of another module's gradients; without it only losses can be asked for.
     """
 
