@@ -36,7 +36,15 @@ def test_koala_v_with_a_rate_for_each_group():
 def test_koala_m_with_a_rate_for_each_group():
     ours, plain = Random(), Random()
     ours.groups[1]["lr"] = 0.3
-    fields = {"sw": 0.2, "sv": 0.1, "kappa": 0.7, "qw": 0.02, "qv": 0.03, "adaptive_q": True}
+    fields = {
+        "sw": 0.2,
+        "sc": 0.0,
+        "sv": 0.1,
+        "kappa": 0.7,
+        "qw": 0.02,
+        "qv": 0.03,
+        "adaptive_q": True,
+    }
     optimizer = KoalaM(ours.groups, lr=0.6, weight_decay=DECAY, r=None, **fields)
     P = torch.tensor([[0.2, 0.0], [0.0, 0.1]], dtype=torch.float64)
     F, qw, r = torch.tensor([[1, 1], [0, 0.7]], dtype=torch.float64), 0.02, 1.0
@@ -83,7 +91,15 @@ def test_an_update_copies_nothing_from_the_host(kind):
     if kind is KoalaV:
         fields |= {"sigma": 0.1, "q": 1.0}
     else:
-        fields |= {"sw": 0.1, "sv": 0.1, "kappa": 0.9, "qw": 0.01, "qv": 0.01, "adaptive_q": True}
+        fields |= {
+            "sw": 0.1,
+            "sc": 0.0,
+            "sv": 0.1,
+            "kappa": 0.9,
+            "qw": 0.01,
+            "qv": 0.01,
+            "adaptive_q": True,
+        }
     problem = Random()
     optimizer = kind(problem.groups, **fields)
     for _ in range(2):

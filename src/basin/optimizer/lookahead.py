@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from basin.core.parameters import (
     Predicting,
     group_parameters,
+    keeps_momentum,
     momentum_buffers,
     reset_momentum_,
 )
 from basin.core.protocols import Batches, Optimizer
 from basin.optimizer.ranges import at_most_1
-from basin.optimizer.wrapper import Wrapper
+from basin.optimizer.wrapper import Wrapper, refuse_replicas
 
 MOMENTA = ("none", "reset", "pullback")
 
@@ -55,6 +56,9 @@ class Lookahead(Wrapper, Predicting):
             raise ValueError(f"k={k} is less than 1: the base takes k steps between meetings")
         if momentum not in MOMENTA:
             raise ValueError(f"momentum={momentum!r} is not one of {', '.join(MOMENTA)}")
+        refuse_replicas(base, "lookahead")
+        if momentum != "none" and not keeps_momentum(base):
+            raise ValueError(f"momentum={momentum}: the base has no momentum; take momentum=none")
         self._model = model
         self._alpha, self._k, self._momentum = alpha, k, momentum
         self._steps = 0  # since the latest meeting
