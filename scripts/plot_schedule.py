@@ -3,8 +3,9 @@
     python scripts/plot_schedule.py schedule=sgdr epochs=200 [field=value ...] [--out schedule.png]
     python scripts/plot_schedule.py -m schedule=cosine,sgdr,one_cycle   side by side, as a sweep
 
-Fields are those of train.py, and commas make a sweep with or without -m; no data are read and nothing is trained, so that a feedback schedule
-(AutoDrop) is drawn as it begins. Values are those at the updates, of the first parameter group.
+Fields are those of train.py, and commas make a sweep with or without -m. No data are read and
+nothing is trained, so that a feedback schedule (AutoDrop) is drawn as it begins. Values are those
+at the updates, of the first parameter group.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ SMOOTHED = 5
 STARTS, SLOWS = 0.1, 0.9
 """Shares of the accuracy's whole rise at which it has started, and at which it slows."""
 NEEDED = 3 * SMOOTHED
-"""Measurements, each of an update or more: as many before, in and after the rise as one mean has."""
+"""Measurements, each of an update or more: before, in and after the rise as many as in a mean."""
 THUMB = 3
 """The paper's rule of thumb: base = maximum / 3, or / 4."""
 LEAST_RISE = 5.0
