@@ -63,5 +63,5 @@ def test_48_networks_are_the_mean_of_their_softmaxes(tmp_path, capsys):
     nll = -mean.log().gather(1, labels[:, None]).mean().item()
     assert ensemble["scores"]["test"]["nll"] == pytest.approx(nll, rel=1e-4)
     wrong = 100 * (mean.argmax(1) != labels).double().mean().item()
-    assert ensemble["scores"]["test"]["error"] == pytest.approx(wrong, abs=1e-9)
+    assert ensemble["scores"]["test"]["error"] == pytest.approx(wrong, abs=1e-4)
     assert report["cost"]["gradient_evaluations"] == 16 * 7
