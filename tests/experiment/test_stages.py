@@ -5,6 +5,7 @@ import math
 import signal
 from unittest import mock
 
+import evaluate
 import pytest
 import torch
 from commands import MINI, Command, bitwise, run
@@ -126,6 +127,7 @@ def test_a_branch_that_is_killed_goes_on(step, branches, tmp_path):
     for solution in ("last", "swa"):
         assert bitwise(*(load_file(f / f"{solution}.safetensors") for f in (folder, undisturbed)))
     assert lines_of(folder) == lines_of(undisturbed)
+    assert record_of(folder)["stages"] == record_of(undisturbed)["stages"]
 
 
 @pytest.mark.slow
@@ -315,3 +317,16 @@ def test_fine_tuning_from_another_run(branches, tmp_path):
     (name,) = (k.removesuffix(".weight") for k in ours if k.endswith("linear.weight"))
     assert ours[f"{name}.weight"].abs().max() < 1e-9
     torch.testing.assert_close(ours["stem.weight"], theirs["stem.weight"], rtol=0, atol=1e-9)
+
+
+def test_an_ensemble_of_branches_counts_their_trunk_once(branches, tmp_path):
+    runs = [str(folder) for folder in folders(branches[0]).values()]
+    file = tmp_path / "report.json"
+    words = [f"ensemble=[{','.join(runs)}]", "solution=swa", "device=cpu", f"output={file}"]
+    assert evaluate.main(words) == 0
+    cost = json.loads(file.read_text())["cost"]
+    assert cost == {"gradient_evaluations": 2 + 1 + 2 + 3, "forward_only": 1 + 2 + 3}
+    assert record_of(folders(branches[0])[5])["stages"]["train"]["spent"] == {
+        "gradient_evaluations": 2,
+        "forward_only": 0,
+    }

@@ -110,6 +110,7 @@ def execute(job: Job, output: Sink, before: Continuation) -> Outcome:
             _carry(settings, outcome.parts, parts)
             around.meter.seconds = outcome.around.meter.seconds
         fit(parts.state, parts.closure, around)
+        before.end(name, parts.state.counters)
         own = before.trunk is None or before.trunk["stage"] != name
         if own and (not last or job.settings["runtime"]["keep_end"]):
             output.keep_end(job.identities[index])

@@ -35,7 +35,11 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
         "run": job.folder.name,
         "identity": job.identities[-1],
         "stages": {
-            name: {"identity": identity, "settings": essential(stage)}
+            name: {
+                "identity": identity,
+                "settings": essential(stage),
+                "spent": before.spent_until(name, order.num),
+            }
             for (name, stage), identity in zip(job.stages.items(), job.identities, strict=True)
         },
         "numerics": NUMERICS,
