@@ -23,6 +23,7 @@ MACHINE_ONLY = (
     "runtime.checkpoint_every",
     "runtime.keep_end",
     "runtime.snapshot",
+    "runtime.profile",
     "metrics",
     "model.runs",
     "dataset.root",
@@ -45,6 +46,7 @@ class Runtime:
     checkpoint_every: Any = MISSING
     keep_end: bool = MISSING
     snapshot: bool = MISSING
+    profile: bool = MISSING
 
 
 @dataclass
