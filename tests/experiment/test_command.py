@@ -1,8 +1,10 @@
 """The real command line, end to end, on small runs."""
 
+import gzip
 import json
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from commands import MINI, Command, bitwise, final_weights, run
 from safetensors.torch import load_file
 
 from basin.experiment import devices
+from basin.training.ranges import PARTS
 
 
 def record_of(results: Path):
@@ -23,7 +26,7 @@ def finished(tmp_path_factory):
     """A finished run with a validation split and an average."""
     results = tmp_path_factory.mktemp("finished")
     arguments = [*MINI, "dataset.validation=100", "averaging=swa", "averaging.swa.start=2"]
-    arguments += [f"results={results}", "metrics.per_tensor=true"]
+    arguments += [f"results={results}", "metrics.per_tensor=true", "runtime.profile=true"]
     arguments = [
         a if a != "dataset.limit_train=192" else "dataset.limit_train=160" for a in arguments
     ]
@@ -36,6 +39,16 @@ def test_what_a_finished_run_prints(finished):
     assert f"run folder: {folder}" in text
     assert "dataset=cifar10" in text and " -m " in text and "compare.py" in text
     assert "selected on validation" in text and "swa: test accuracy" in text
+
+
+def test_the_trace_names_the_parts_of_its_updates(finished):
+    _, results, _ = finished
+    (path,) = results.glob("*/trace.json.gz")
+    events = json.loads(gzip.decompress(path.read_bytes()))["traceEvents"]
+    names = Counter(e["name"] for e in events if e.get("name", "").startswith("basin."))
+    assert names == dict.fromkeys(
+        ("basin.input", "basin.forward", "basin.backward", "basin.update"), 5
+    )
 
 
 def test_its_record(finished):

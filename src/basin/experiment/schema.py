@@ -25,6 +25,7 @@ MACHINE_ONLY = (
     "runtime.checkpoint_every",
     "runtime.keep_end",
     "runtime.snapshot",
+    "runtime.profile",
     "metrics",
     "model.runs",
     "dataset.root",
@@ -47,6 +48,7 @@ class Runtime:
     checkpoint_every: Any = MISSING
     keep_end: bool = MISSING
     snapshot: bool = MISSING
+    profile: bool = MISSING
 
 
 @dataclass

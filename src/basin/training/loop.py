@@ -8,6 +8,7 @@ import torch
 
 from basin.core.parameters import reset_momentum_
 from basin.core.protocols import Batches, Closure, StepSkipped, TrainState
+from basin.training.ranges import part
 
 
 class Surroundings(Protocol):
@@ -44,7 +45,8 @@ def fit(state: TrainState, closure: Closure, around: Surroundings) -> None:
         around.begin(state)
         closure.resample()
         try:
-            state.optimizer.step(closure)
+            with part("update"):
+                state.optimizer.step(closure)
         except StepSkipped:
             state.counters.skipped += 1
         state.counters.step += 1
