@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if wrong := [n for n in numbers if not 1 <= n <= len(rows)]:
             raise ValueError(f"point {wrong[0]} is not between 1 and {len(rows)}")
         states = look([Path(rows[n - 1].folder) for n in numbers])
-        live = [now for now in states if now.live]
+        live = [now for now in states if now.live and now.state != "running elsewhere"]
         jobs = [s.submission.job for s in live if s.submission and s.submission.job]
         cancel(jobs)
         pools = 0 if chosen.points else sum(stop_pools(folder) for folder in found)

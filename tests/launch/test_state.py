@@ -128,6 +128,18 @@ def test_without_a_job_the_process_decides(cluster, tmp_path):
     assert not look([run(tmp_path, "preempted", job=None, own=None)])[0].live
 
 
+@pytest.mark.parametrize("said", ["queued", "running"])
+def test_a_job_that_left_the_run_to_another_process_has_not_failed(said, cluster, tmp_path):
+    from basin.launch.lock import RunLock
+
+    cluster.queue = {"7": "COMPLETED"}
+    run(tmp_path, said, own=None)
+    with RunLock(tmp_path, print):
+        (now,) = look([tmp_path])
+        assert (now.state, now.live) == ("running elsewhere", True) and "process" in now.note
+    assert look([tmp_path])[0].state == "failed"
+
+
 def test_waiting_outlasts_slurm_s_silence_and_looks_twice(cluster, tmp_path):
     a, b = run(tmp_path / "a", "running"), run(tmp_path / "b", "running", "8", "8")
     cluster.queue = {"7": "RUNNING", "8": "RUNNING"}

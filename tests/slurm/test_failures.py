@@ -57,7 +57,8 @@ def test_locks_of_the_living_and_of_the_dead_and_a_folder_that_is_none(sweep):
         assert "running elsewhere" in one.log(0) and "which is gone" in one.log(1)
         assert read(living, "status")["state"] == "queued"
         until(lambda: state(jobs[2]) == "FAILED")
-        assert "1 failed" in one.script("status") and "Not a directory" in one.script("status")
+        text = one.script("status")
+        assert "1 done, 1 running elsewhere, 1 failed" in text and "Not a directory" in text
     lost.unlink()
     lost.with_suffix(".away").rename(lost)
     one.submit()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from basin.launch.holder import has_ended, parse, this_process
+from basin.launch.holder import Holder, has_ended, parse, this_process
 from basin.launch.slurm import JobView, Queue
 from basin.launch.status import read_status
 from basin.launch.submission import Submission, read_submission
@@ -24,7 +24,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class RunState:
-    """queued, running, preempted, done or failed, and why."""
+    """queued, running, preempted, done, failed or running elsewhere, and why."""
 
     folder: Path
     state: str
@@ -84,6 +84,8 @@ def _judge(read: Read, queue: Queue) -> RunState:
         found = _by_process(folder, said)
     else:  # who runs wrote its own job down; who waits was given one
         found = _by_job(said, queue[jobs[-1] if said == "queued" else jobs[0]])
+        if found.state == "failed" and (holder := _holder(folder)):
+            found = Found("running elsewhere", live=True, note=holder.described)
     return RunState(folder, *found, status, submission)
 
 
@@ -113,3 +115,12 @@ def _by_process(folder: Path, said: str) -> Found:
     if holder is None or has_ended(holder, this_process()):
         return Found("failed", note="its process is gone")
     return Found(said, live=True)
+
+
+def _holder(folder: Path) -> Holder | None:
+    """The process of this machine that certainly runs a folder."""
+    try:
+        holder = parse((folder / "lock.json").read_bytes())
+    except OSError:
+        return None
+    return holder if holder and has_ended(holder, this_process()) is False else None
