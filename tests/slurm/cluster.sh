@@ -68,6 +68,8 @@ ReturnToService=2
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0,sched_min_interval=0
 SlurmctldParameters=preempt_send_user_signal
 KillWait=10
+# while slurmctld is away every question waits that long
+MessageTimeout=5
 MinJobAge=900
 SlurmdTimeout=60
 MaxArraySize=401
