@@ -17,7 +17,13 @@ FIRST_OF_EACH_PAPER = sorted({Path(name).parent: name for name in reversed(EXPER
 MINIS = [name for name in EXPERIMENTS if Path(name).name.startswith("mini")]
 FOLDER = ("dataset.root=tests/dataset", "dataset.folder=folder", "dataset.images=[4,2]")
 """In place of ImageNet's files, which a build counts."""
-SYNTHETIC = ("dataset=fake", "dataset.train=10000", "dataset.test=100", "device=cpu")
+SYNTHETIC = (
+    "dataset=fake",
+    "dataset.train=10000",
+    "dataset.test=100",
+    "device=cpu",
+    "batch_size=16",
+)
 
 
 def on_a_small_folder(settings):
