@@ -97,7 +97,7 @@ def test_a_table_shows_what_exists_and_what_is_missing(generated, capsys, monkey
 
 
 def test_costs_are_measured_on_the_same_device(generated, capsys, monkeypatch):
-    monkeypatch.setattr(reproduce, "_device", lambda request: "a generated device")
+    monkeypatch.setattr(reproduce, "device_of", lambda words, results: "a generated device")
     text = run(generated, "table=cells", capsys=capsys).out
     assert "3 runs: 24 s on a generated device; costs are GPU-seconds" in text
     assert "2 runs on a generated device" in text and "3 runs on a generated device" in text
@@ -106,7 +106,7 @@ def test_costs_are_measured_on_the_same_device(generated, capsys, monkeypatch):
 def points(generated, tmp_path, monkeypatch, *words):
     """What would be trained, and the words that go with all of it."""
     calls = []
-    monkeypatch.setattr(reproduce, "_device", lambda request: "a generated device")
+    monkeypatch.setattr(reproduce, "device_of", lambda words, results: "a generated device")
     monkeypatch.setattr(running, "_train", lambda own: calls.append(own) or 0)
     run(generated, "action=run", *words)
     return calls

@@ -105,10 +105,11 @@ def execute(job: Job, output: Sink, before: Continuation) -> Outcome:
         if content is not None:
             restore(parts, content)
             stage.start = content.get("start", 0.0)
-            evaluator.best, around.meter.seconds = content["best"], content["seconds"]
+            evaluator.best = content["best"]
+            around.meter.go_on(content["seconds"], content.get("joules"))
         elif outcome is not None:
             _carry(settings, outcome.parts, parts)
-            around.meter.seconds = outcome.around.meter.seconds
+            around.meter.go_on(outcome.around.meter.seconds, outcome.around.meter.joules)
         fit(parts.state, parts.closure, around)
         own = before.trunk is None or before.trunk["stage"] != name
         if own and (not last or job.settings["runtime"]["keep_end"]):
