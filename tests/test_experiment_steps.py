@@ -52,7 +52,7 @@ def like(dataset):
         return dataset
     channels, num = facts.shape[0], facts.num_classes
     return Fake(
-        **{"train": 2 * num, "test": 2, "num_classes": num, "shape": facts.shape},
+        **{"train": max(100, 2 * num), "test": 2, "num_classes": num, "shape": facts.shape},
         **{"image_seed": 0, "seed": 0, "validation": 0, "limit_train": None},
         **{"mean": [0.5] * channels, "std": [0.25] * channels},
     )
