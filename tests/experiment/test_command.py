@@ -13,7 +13,6 @@ from commands import MINI, Command, bitwise, final_weights, run
 from safetensors.torch import load_file
 
 from basin.experiment import devices
-from basin.training.ranges import PARTS
 
 
 def record_of(results: Path):

@@ -107,10 +107,11 @@ def execute(job: Job, output: Sink, before: Continuation) -> Outcome:
         if content is not None:
             restore(parts, content)
             stage.start = content.get("start", 0.0)
-            evaluator.best, around.meter.seconds = content["best"], content["seconds"]
+            evaluator.best = content["best"]
+            around.meter.go_on(content["seconds"], content.get("joules"))
         elif outcome is not None:
             _carry(settings, outcome.parts, parts)
-            around.meter.seconds = outcome.around.meter.seconds
+            around.meter.go_on(outcome.around.meter.seconds, outcome.around.meter.joules)
         if job.settings["runtime"]["profile"] and Ranks().rank == 0:
             with Traced(around, folder, job.device) as traced:
                 fit(parts.state, parts.closure, traced)
