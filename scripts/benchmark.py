@@ -61,9 +61,9 @@ def _measure(chosen: argparse.Namespace) -> Result:
     if chosen.theme == "step":
         from benchmarks import step
 
+        often = (chosen.rounds, chosen.steps, chosen.random_images)
         ways = (chosen.compile, chosen.layouts, chosen.precisions)
-        sizes = (chosen.rounds, chosen.steps, chosen.random_images)
-        return step.measure(step.Amount(*sizes, *ways), chosen.fields)
+        return step.measure(step.Amount(*often, *ways), chosen.fields)
     if chosen.theme == "tables":
         from benchmarks import tables
 

@@ -102,7 +102,7 @@ def _variants(folder: Path, amount: Amount, overrides: list[str]) -> list[Varian
     ):
         if not set(given) <= set(known):
             raise SystemExit(f"{name}={','.join(given)}: give one or more of {','.join(known)}")
-    variants = []
+    variants: list[Variant] = []
     for compiled, layout, precision in product(amount.compile, amount.layouts, amount.precisions):
         fields = [
             *overrides,

@@ -187,7 +187,7 @@ def test_identity_does_not_depend_on_where_the_runs_lie(two_runs):
 )
 def test_what_is_refused_before_anything_is_done(two_runs, change, message):
     words = [*arguments(two_runs), change.format(two_runs[1])]
-    with pytest.raises(ValueError, match="model: ") as error:
+    with pytest.raises(ValueError, match=r"^model\.") as error:
         check(*settings_of(*words))
     assert message in str(error.value)
 

@@ -174,7 +174,7 @@ def test_the_covariance_of_koala_m_begins_where_it_is_told():
 
 def test_without_timm_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "timm.optim", None)
-    with pytest.raises(ValueError, match="optimizer: name=lion needs timm: pip install"):
+    with pytest.raises(ValueError, match="optimizer.name=lion needs timm: pip install"):
         make("timm")
 
 
