@@ -56,6 +56,7 @@ def test_loop_in_two_steps(random_images, monkeypatch):
     assert values["peak memory, ours / bare"].at_most == 1.05
 
 
+@pytest.mark.slow
 def test_peak_memory_of_a_process():
     ((most, grown),) = memory.processes("bare", 1, (1, 32), SMALL)
     assert 0 < grown < most
