@@ -32,7 +32,7 @@ class GradientWrapper(Wrapper):
                 name = type(self).__name__.lower()
                 raise ValueError(
                     f"{name} around sam with {level.combines} would change each part and not the"
-                    f" gradient of the step; put it inside: optimizer@{{path of sam}}.base={name}"
+                    f" gradient of the step; swap them: optimizer=sam optimizer@optimizer.base={name}"
                 )
 
     def step(self, closure: Closure) -> Any:
