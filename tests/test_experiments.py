@@ -33,6 +33,8 @@ def on_a_small_folder(settings):
         words.append("micro_batch=2")
     if settings["optimizer"].get("m") is not None:
         words.append("optimizer.m=2")
+    if str(settings["schedule"]["lr"].get("epochs")).endswith(" steps"):
+        words.append("schedule.lr.epochs='1 steps'")  # of a warm-up: it would outlast the few here
     return words
 
 
