@@ -11,7 +11,7 @@ import torch
 from first_stage import FirstStage
 from goldens import trajectory
 from test_configs import settings_of
-from test_experiments import EXPERIMENTS, on_a_small_folder
+from test_experiments import EXPERIMENTS, at_batch_2, on_a_small_folder
 
 from basin.core.protocols import Stage
 from basin.dataset.fake import Fake
@@ -22,14 +22,10 @@ from basin.training.precision import Precision
 
 def words_of(name, settings):
     """Batch 2, and no file of ImageNet or of the ends of a curve."""
-    words = [f"experiment={name}", *on_a_small_folder(settings), "batch_size=2"]
-    if settings["micro_batch"] is not None:
-        words.append("micro_batch=2")
-    if settings["optimizer"].get("m") is not None:
-        words.append("optimizer.m=2")
+    words = [f"experiment={name}", *(on_a_small_folder(settings) or at_batch_2(settings))]
     if "start" in settings["model"]:
         words += ["model.start=null", "model.end=null"]
-    return list(dict.fromkeys(words))
+    return words
 
 
 def kinds(settings, stages):
