@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def _child(
     arguments: list[str],
     output: str,
     kill_at: At | None,
+    kill_after: float,
     full_at: At | None,
     variables: dict[str, str],
 ) -> None:
@@ -47,10 +49,18 @@ def _child(
     import train
 
     if kill_at is not None:
-        _do_at(*kill_at, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        _do_at(*kill_at, lambda: _kill_in(kill_after))
     if full_at is not None:
         _do_at(*full_at, _fill_disk)
     sys.exit(train.main())
+
+
+def _kill_in(seconds: float) -> None:
+    """kill -9 of this process: now, or that much later, wherever it is by then."""
+    if seconds:
+        threading.Timer(seconds, _kill_in, (0.0,)).start()
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _fill_disk() -> None:
@@ -85,6 +95,7 @@ class Command:
         *arguments: str,
         output: Path,
         kill_at: At | None = None,
+        kill_after: float = 0.0,
         full_at: At | None = None,
         variables: dict[str, str] | None = None,
     ) -> None:
@@ -92,7 +103,8 @@ class Command:
         context.set_forkserver_preload(PRELOAD)
         self.output = output
         self.process = context.Process(
-            target=_child, args=([*arguments], str(output), kill_at, full_at, variables or {})
+            target=_child,
+            args=([*arguments], str(output), kill_at, kill_after, full_at, variables or {}),
         )
         self.process.start()
 
