@@ -41,19 +41,16 @@ def settings_of(*overrides):
     return run_settings(cfg), stage_settings(cfg)
 
 
-@pytest.fixture(scope="module", params=LEAVES, ids=lambda leaf: "-".join(leaf))
-def leaf(request):
-    return settings_of(*overrides_of(*request.param))
-
-
-def test_it_composes_and_builds_on_the_meta_device(leaf):
-    plan = check(*leaf)
+@pytest.mark.parametrize("leaf", LEAVES, ids="-".join)
+def test_it_composes_names_every_value_and_builds_on_the_meta_device(leaf):
+    settings, stages = settings_of(*overrides_of(*leaf))
+    yaml_is_the_only_home_of_a_value(settings)
+    plan = check(settings, stages)
     assert plan.parameters > 0 and plan.flops > 2 * plan.parameters / 100
 
 
-def test_yaml_is_the_only_home_of_a_value(leaf):
+def yaml_is_the_only_home_of_a_value(settings):
     """Python hyper-parameters are keyword-only and have no default."""
-    settings, _ = leaf
     for path, node in targets.targets(settings, ""):
         if not node["_target_"].startswith("basin.") or path.startswith("logger"):
             continue

@@ -11,7 +11,13 @@ from goldens.trajectory import Trajectory, options, trajectory
 OPTIONS = options(yaml.safe_load((golden.GOLDEN / "overrides.yaml").read_text()))
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+SLOW = ("model_bit", "model_resnet", "model_googlenet", "model_efficientnet_b0")
+"""3 to 7 s each."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in OPTIONS]
+)
 def test_trajectory_is_the_recorded_one(name):
     assert golden.check(golden.GOLDEN / f"{name}.json", trajectory(OPTIONS[name])) == ""
 

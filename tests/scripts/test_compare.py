@@ -1,11 +1,9 @@
 import json
-import subprocess
-import sys
 
 import compare
 import pytest
 import yaml
-from first_stage import CONFIGS
+from commands import MINI, run
 from matplotlib.image import imread
 
 from basin.report.labels import labels
@@ -138,10 +136,9 @@ def test_labels_of_equal_runs_are_their_folders(two, tmp_path):
 
 
 def test_a_run_of_train_py(tmp_path, capsys):
-    command = [sys.executable, str(CONFIGS.parent / "train.py"), "experiment=quickstart"]
-    command += ["epochs=2 steps", f"results={tmp_path}", "runtime.threads=1"]
-    subprocess.run(command, check=True, capture_output=True)
-    (folder,) = tmp_path.iterdir()
+    results = tmp_path / "results"
+    run(*MINI, f"results={results}", output=tmp_path / "output")
+    (folder,) = results.iterdir()
     assert compare.main([str(folder), "--output", str(tmp_path / "x.png")]) == 0
     record = json.loads((folder / "record.json").read_text())
     error = record["results"]["last"]["final"]["test"]["error"]
