@@ -56,11 +56,11 @@ class Sweep:
         assert self.start(*more).wait(200) == code, self.text()
         return self.text()[before:]
 
-    def sequential(self, folder):
+    def sequential(self, folder, seconds):
         """The same points by Hydra's basic launcher, undisturbed."""
         words = ["-m", *self.words, f"results={folder}/runs", f"hydra.sweep.dir={folder}/sweeps"]
         folder.mkdir()
-        assert Command(*words, output=folder / "output").wait(400) == 0
+        assert Command(*words, output=folder / "output").wait(seconds) == 0
         return {path.name: path for path in (folder / "runs").iterdir() if path.is_dir()}
 
     def text(self):

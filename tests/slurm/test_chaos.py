@@ -46,7 +46,8 @@ def test_a_disturbed_sweep_ends_as_a_quiet_one(cluster, tmp_path):
     assert len(runs) == POINTS
     for name in [*MISHAPS, *chance.choices([*MISHAPS], k=POINTS - 4)]:
         running = until(
-            lambda: [r for r in runs if read(r, "status").get("state") == "running" and epochs(r)]
+            lambda: [r for r in runs if read(r, "status").get("state") == "running" and epochs(r)],
+            60.0 * POINTS,
         )
         MISHAPS[name](chance.choice(running))
         done += 1
@@ -55,7 +56,7 @@ def test_a_disturbed_sweep_ends_as_a_quiet_one(cluster, tmp_path):
         if "failed" in sweep.script("status"):
             sweep.script("resubmit")
         time.sleep(2)
-    quiet = sweep.sequential(tmp_path / "quiet")
+    quiet = sweep.sequential(tmp_path / "quiet", 100.0 * POINTS)
     assert set(quiet) == {r.name for r in runs} and done == max(POINTS, 4)
     restarted = 0
     for folder in runs:
