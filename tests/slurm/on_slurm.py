@@ -56,7 +56,7 @@ class Sweep:
         assert self.start(*more).wait(200) == code, self.text()
         return self.text()[before:]
 
-    def sequential(self, folder, seconds):
+    def sequential(self, folder, seconds=400.0):
         """The same points by Hydra's basic launcher, undisturbed."""
         words = ["-m", *self.words, f"results={folder}/runs", f"hydra.sweep.dir={folder}/sweeps"]
         folder.mkdir()
