@@ -100,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     ways.add_argument("--rounds", type=int, default=7)
     ways.add_argument("--steps", type=int, default=6, help="of a timed segment")
     ways.add_argument("--random-images", type=int, default=5120)
-    ways.add_argument("--compile", type=_several, default=("false",), help="false,true")
+    ways.add_argument(
+        "--compile", type=_several, default=("false",), help="false,true,reduce-overhead"
+    )
     ways.add_argument("--layouts", type=_several, default=("nchw", "channels_last"))
     ways.add_argument("--precisions", type=_several, default=("fp32",), help="as for train.py")
     ways.add_argument("fields", nargs="*", help="as for train.py")

@@ -21,8 +21,8 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import CIFAR10
 
+from basin.experiment.devices import wait
 from basin.training.input import Input
-from benchmarks.device_time import wait
 from benchmarks.images import MEAN, STD, RandomImages, real, write_official
 from benchmarks.result import Measured, Result
 

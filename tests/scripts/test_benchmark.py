@@ -84,7 +84,7 @@ def test_step_of_two_layouts(random_images):
 
 def test_ways_that_step_does_not_know(random_images):
     amount = step.Amount(1, 1, 32, ("maybe",), ("nchw",), ("fp32",))
-    with pytest.raises(SystemExit, match="--compile=maybe: give one or more of false,true"):
+    with pytest.raises(SystemExit, match="--compile=maybe: give one or more of false,true,reduce"):
         step.measure(amount, SMALL)
 
 
