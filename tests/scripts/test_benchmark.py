@@ -1,14 +1,17 @@
 import json
+import time
 from pathlib import Path
 
 import benchmark
 import pytest
 import torch
-from benchmarks import images, loop, memory, peak_products, startup, step
+from benchmarks import images, loop, memory, peak_products, peer, startup, step, timm_train
 from benchmarks import input as images_per_second
+from benchmarks.plain import Plain
 from benchmarks.result import Measured, Result, slug
 from benchmarks.sides import Bare, Ours
 from first_stage import first_stage
+from torch.utils.data import DataLoader
 
 from basin.training.precision import Precision
 from basin.training.ranges import PARTS
@@ -80,6 +83,62 @@ def test_step_of_two_layouts(random_images):
     assert min(parts) > 0
     assert sum(parts) == pytest.approx(values[f"{second}: all parts, profiled"].median)
     assert "host waits" not in result.text()
+
+
+def test_peer_in_small_epochs(random_images, monkeypatch):
+    monkeypatch.setattr(peer, "BATCH", 8)
+    monkeypatch.setattr(peer, "WORKERS", 0)
+    result = peer.measure(peer.Amount("resnet20", 2, 40), SMALL, None)
+    ours, theirs, ratio = (row for row in result.rows)
+    assert result.theme == "peer-resnet20" and ratio.at_least == 1.5
+    pairs = zip(ours.values, theirs.values, strict=True)
+    assert list(ratio.values) == [a / b for a, b in pairs] and min(ratio.values) > 0
+    assert "timm's train.py is left out" in result.text()
+
+
+def test_the_plain_loop_trains_on_every_image(random_images):
+    stage = small_stage(model="lenet", lr=0.05)
+    before = [p.clone() for p in stage.parts.state.model.parameters()]
+    rows = [(torch.full((3, 32, 32), k / 4), k) for k in range(8)]
+    loop = Plain(stage, DataLoader(rows, batch_size=3))
+    assert loop.epoch() == 8
+    first = loop.loss
+    assert all(not torch.equal(p, b) for p, b in zip(loop._model.parameters(), before, strict=True))
+    for _ in range(30):
+        loop.epoch()
+    assert loop.loss < first and 0 <= loop.error < 100
+
+
+LOG = "Train: 0 [   {}/390 (  1%)]  Loss: 2.3 (2.3)  Time: 1.0s,  64.0/s  (0.9s,   {}/s)  LR: 0\n"
+
+
+def test_timms_rate_is_read_from_its_log(tmp_path):
+    script = tmp_path / "train.py"
+    lines = ["a line", LOG.format(0, "20.5"), LOG.format(1, "31.25"), LOG.format(2, "40.0")]
+    script.write_text(f"print({''.join(lines)!r}, flush=True)\nimport time\ntime.sleep(60)")
+    started = time.perf_counter()
+    where = (script, tmp_path, "resnet18", torch.device("cpu"))
+    assert timm_train.rate(*where, (8, 2)) == 31.25
+    assert time.perf_counter() - started < 20
+    script.write_text("raise SystemExit('no such model')")
+    with pytest.raises(RuntimeError, match="before update 2:\nno such model"):
+        timm_train.rate(*where, (8, 2))
+    assert timm_train.commit_of(script) == "unknown"
+    assert len(timm_train.commit_of(Path(__file__))) == 40
+
+
+@pytest.mark.parametrize(
+    ("model", "images", "script", "words"),
+    [
+        ("timm", 128, None, "peer=None: --model timm needs the path"),
+        ("timm", 128, "nowhere.py", "peer=nowhere.py: --model timm needs"),
+        ("timm", 128, __file__, "set BASIN_DATA"),
+        ("resnet20", 100, None, "--images=100 is not a multiple of the batch, 128"),
+    ],
+)
+def test_what_peer_refuses(random_images, model, images, script, words):
+    with pytest.raises(SystemExit, match=words):
+        peer.measure(peer.Amount(model, 1, images), SMALL, script)
 
 
 def test_ways_that_step_does_not_know(random_images):
