@@ -5,8 +5,21 @@ from pathlib import Path
 import benchmark
 import pytest
 import torch
-from benchmarks import images, loop, memory, peak_products, peer, startup, step, timm_train
+from benchmarks import (
+    evaluation,
+    every_model,
+    images,
+    loop,
+    memory,
+    models,
+    peak_products,
+    peer,
+    startup,
+    step,
+    timm_train,
+)
 from benchmarks import input as images_per_second
+from benchmarks.arguments import parser
 from benchmarks.plain import Plain
 from benchmarks.result import Measured, Result, slug
 from benchmarks.sides import Bare, Ours
@@ -17,6 +30,7 @@ from basin.training.precision import Precision
 from basin.training.ranges import PARTS
 
 SMALL = ["device=cpu", "batch_size=8"]
+RATES = ("training", "evaluation")
 
 
 @pytest.fixture
@@ -219,3 +233,37 @@ def test_ten_thousand_records_are_read_in_time_and_memory():
 
     result = tables.measure(tables.Amount(cells=100, seeds=100, epochs=20, repeats=3))
     assert result.met, result.text()
+
+
+def test_eval_of_two_batch_sizes(random_images):
+    amount = evaluation.Amount((5, 20), images=40, rounds=2)
+    result = evaluation.measure(amount, [*SMALL, "model=lenet"])
+    values = {row.name: row for row in result.rows}
+    assert list(values["batch 5: images, over those of the first"].values) == [1, 1]
+    both = [values[f"batch {size}: images"].values for size in (5, 20)]
+    ratios = [large / small for small, large in zip(*both, strict=True)]
+    assert values["batch 20: images, over those of the first"].values == pytest.approx(ratios)
+    assert result.settings["images"] == "40 of random ones"
+
+
+def test_models_have_sizes_and_speeds_or_say_why_not(monkeypatch):
+    amount = models.Amount(classes=10, batch=2, size=None, repeats=1)
+    result = every_model.measure(["lenet"], amount, "cpu")
+    values = {row.name: row.median for row in result.rows}
+    assert set(values) == {f"lenet: {n}" for n in ("parameters", "forward", *RATES)}
+    assert values["lenet: forward"] == pytest.approx(8_612_000 / 1e9)
+    assert all(values[f"lenet: {rate}"] > 0 for rate in RATES)
+    monkeypatch.setattr(models, "training_bytes", lambda *_: 2**60)
+    result = every_model.measure(["lenet"], amount, "cpu")
+    assert len(result.rows) == 2 and "lenet: not timed: needs" in result.text()
+    with pytest.raises(ValueError, match="lenet6: no option of configs/model"):
+        every_model.measure(["lenet6"], amount, "cpu")
+
+
+def test_the_command_line_of_every_theme():
+    for theme in ("loop", "input", "step", "peer", "models", "eval", "startup", "optimizers"):
+        chosen = parser("").parse_args([theme])
+        assert chosen.theme == theme and chosen.write is False
+    assert parser("").parse_args(["eval", "--batches", "5,10"]).batches == (5, 10)
+    with pytest.raises(SystemExit):
+        parser("").parse_args(["eval", "--batches", "0"])
