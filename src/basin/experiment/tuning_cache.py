@@ -20,7 +20,7 @@ import torch
 
 import basin
 from basin.core.files import to_json, write_json
-from basin.experiment.devices import processor
+from basin.experiment.devices import device_name, processor
 from basin.experiment.job import Job, tell
 from basin.experiment.trials import Timed
 from basin.experiment.way import Way
@@ -36,7 +36,7 @@ def key_of(job: Job) -> dict[str, Any]:
         "batch": job.settings["batch_size"],
         "micro_batch": job.settings["micro_batch"],
         "augment": list(job.settings["augment"]),
-        "device": processor(job.device),
+        "device": [processor(job.device), device_name(job.device)],
         "cores": psutil.cpu_count(logical=False),
         "threads": torch.get_num_threads(),
         "precision": job.precision,
