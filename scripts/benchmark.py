@@ -3,6 +3,9 @@
     python scripts/benchmark.py loop [field=value ...]     our loop against a bare one
     python scripts/benchmark.py input [field=value ...]    our input path against torchvision's
     python scripts/benchmark.py step [field=value ...]     a step, eager or compiled, by layout
+    python scripts/benchmark.py peer [field=value ...]     ours against plain loops of other people
+    python scripts/benchmark.py eval [field=value ...]     evaluation, by the batch of its passes
+    python scripts/benchmark.py models [option ...]        parameters, FLOPs, speed of every network
     python scripts/benchmark.py startup                    help, composition, the first step
     python scripts/benchmark.py optimizers [option ...]    an update of each, against torch's
     python scripts/benchmark.py tables                     reproduce.py on 10,000 generated records
@@ -19,12 +22,13 @@ import json
 import sys
 from collections.abc import Sequence
 
+from benchmarks.arguments import parser
 from benchmarks.result import Result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    chosen = _parser().parse_args(arguments)
+    chosen = parser(__doc__ or "").parse_args(arguments)
     if chosen.theme == "loop" and chosen.peak:
         from benchmarks import memory
 
@@ -41,16 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(chosen: argparse.Namespace) -> Result:
     """Each theme imports what it measures, and the others nothing of it."""
-    if chosen.theme == "loop":
-        from benchmarks import loop
-
-        amount = loop.Amount(chosen.pairs, chosen.steps, chosen.memory_runs, chosen.random_images)
-        return loop.measure(amount, chosen.fields)
-    if chosen.theme == "input":
-        from benchmarks import input as theirs
-
-        sizes = (chosen.pairs, chosen.batches, 10, chosen.workers, chosen.random_images)
-        return theirs.measure(theirs.Amount(*sizes), chosen.fields)
+    if chosen.theme in OF_STEPS:
+        return OF_STEPS[chosen.theme](chosen)
     if chosen.theme == "optimizers":
         from benchmarks import optimizers
 
@@ -58,12 +54,11 @@ def _measure(chosen: argparse.Namespace) -> Result:
         if chosen.small:
             one = optimizers.SMALL
         return optimizers.measure(one, chosen.options, [f"device={chosen.device}"])
-    if chosen.theme == "step":
-        from benchmarks import step
+    if chosen.theme == "models":
+        from benchmarks import every_model, models
 
-        often = (chosen.rounds, chosen.steps, chosen.random_images)
-        ways = (chosen.compile, chosen.layouts, chosen.precisions)
-        return step.measure(step.Amount(*often, *ways), chosen.fields)
+        each = models.Amount(10, chosen.batch, None, chosen.repeats)
+        return every_model.measure(chosen.options, each, chosen.device)
     if chosen.theme == "tables":
         from benchmarks import tables
 
@@ -74,55 +69,46 @@ def _measure(chosen: argparse.Namespace) -> Result:
     return startup.measure(startup.Amount(chosen.helps, chosen.compositions, chosen.first_steps))
 
 
-def _several(text: str) -> tuple[str, ...]:
-    return tuple(text.split(","))
+def _loop(chosen: argparse.Namespace) -> Result:
+    from benchmarks import loop
+
+    amount = loop.Amount(chosen.pairs, chosen.steps, chosen.memory_runs, chosen.random_images)
+    return loop.measure(amount, chosen.fields)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    themes = parser.add_subparsers(dest="theme", required=True)
-    loop = themes.add_parser("loop", help="our loop against a bare one")
-    loop.add_argument("--pairs", type=int, default=7)
-    loop.add_argument("--steps", type=int, default=12, help="of a timed segment")
-    loop.add_argument("--memory-runs", type=int, default=3, help="processes of each side")
-    loop.add_argument("--random-images", type=int, default=5120)
-    loop.add_argument("--peak", choices=("ours", "bare"), help=argparse.SUPPRESS)
-    loop.add_argument("fields", nargs="*", help="as for train.py")
-    images = themes.add_parser("input", help="our input path against torchvision's")
-    images.add_argument("--pairs", type=int, default=7)
-    images.add_argument("--batches", type=int, default=60, help="of torchvision's path")
-    images.add_argument("--workers", type=int, default=2, help="of torchvision's DataLoader")
-    images.add_argument("--random-images", type=int, default=50_000)
-    images.add_argument("fields", nargs="*", help="as for train.py")
-    ways = themes.add_parser("step", help="a step, eager or compiled, by layout and precision")
-    ways.add_argument("--rounds", type=int, default=7)
-    ways.add_argument("--steps", type=int, default=6, help="of a timed segment")
-    ways.add_argument("--random-images", type=int, default=5120)
-    ways.add_argument("--compile", type=_several, default=("false",), help="false,true")
-    ways.add_argument("--layouts", type=_several, default=("nchw", "channels_last"))
-    ways.add_argument("--precisions", type=_several, default=("fp32",), help="as for train.py")
-    ways.add_argument("fields", nargs="*", help="as for train.py")
-    startup = themes.add_parser("startup", help="help, composition, the first step")
-    startup.add_argument("--helps", type=int, default=7)
-    startup.add_argument("--compositions", type=int, default=7)
-    startup.add_argument("--first-steps", type=int, default=5)
-    updates = themes.add_parser("optimizers", help="an update of each, against torch's")
-    updates.add_argument("--rounds", type=int, default=7)
-    updates.add_argument("--steps", type=int, default=5, help="a round, a whole cycle of Lookahead")
-    updates.add_argument("--model", default="wrn_28_10", help="whose parameters")
-    updates.add_argument("--device", default="cpu")
-    updates.add_argument("--small", action="store_true", help="one update of a small network each")
-    updates.add_argument("options", nargs="*", help="of configs/optimizer; none: all")
-    papers = themes.add_parser("tables", help="reproduce.py on generated records")
-    papers.add_argument("--cells", type=int, default=100)
-    papers.add_argument("--seeds", type=int, default=100, help="of each cell")
-    papers.add_argument("--epochs", type=int, default=100, help="of each record")
-    papers.add_argument("--repeats", type=int, default=5)
-    for theme in (loop, images, ways, startup, updates, papers):
-        theme.add_argument("--write", action="store_true", help="to results/benchmarks")
-    return parser
+def _input(chosen: argparse.Namespace) -> Result:
+    from benchmarks import input as theirs
+
+    sizes = (chosen.pairs, chosen.batches, 10, chosen.workers, chosen.random_images)
+    return theirs.measure(theirs.Amount(*sizes), chosen.fields)
+
+
+def _step(chosen: argparse.Namespace) -> Result:
+    from benchmarks import step
+
+    often = (chosen.rounds, chosen.steps, chosen.random_images)
+    ways = (chosen.compile, chosen.layouts, chosen.precisions)
+    return step.measure(step.Amount(*often, *ways), chosen.fields)
+
+
+def _peer(chosen: argparse.Namespace) -> Result:
+    from benchmarks import peer
+
+    paths = [field[5:] for field in chosen.fields if field.startswith("peer=")]
+    fields = [field for field in chosen.fields if not field.startswith("peer=")]
+    amount = peer.Amount(chosen.model, chosen.pairs, chosen.images)
+    return peer.measure(amount, fields, paths[-1] if paths else None)
+
+
+def _eval(chosen: argparse.Namespace) -> Result:
+    from benchmarks import evaluation
+
+    amount = evaluation.Amount(chosen.batches, chosen.images, chosen.rounds)
+    return evaluation.measure(amount, chosen.fields)
+
+
+OF_STEPS = {"loop": _loop, "input": _input, "step": _step, "peer": _peer, "eval": _eval}
+"""Themes that take fields of train.py."""
 
 
 if __name__ == "__main__":

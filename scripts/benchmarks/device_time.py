@@ -6,13 +6,8 @@ import time
 
 import torch
 
+from basin.experiment.devices import wait
 from benchmarks.sides import Side
-
-
-def wait(device: torch.device) -> None:
-    """Until everything that was launched is done."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def seconds_of(side: Side, steps: int, device: torch.device) -> float:

@@ -7,23 +7,18 @@ whose workers start, and fill their queues, before its clock does.
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from first_stage import first_stage
 from torch.utils.data import DataLoader
-from torchvision import transforms
-from torchvision.datasets import CIFAR10
 
+from basin.experiment.devices import wait
 from basin.training.input import Input
-from benchmarks.device_time import wait
-from benchmarks.images import MEAN, STD, RandomImages, real, write_official
+from benchmarks.images import RandomImages, real
+from benchmarks.plain import torchvision_images
 from benchmarks.result import Measured, Result
 
 BATCH = 128
@@ -42,21 +37,14 @@ class Amount:
     random_images: int  # where there are no real ones
 
 
-class Unchecked(CIFAR10):
-    """torchvision's CIFAR10 over random files, whose MD5 sums are not the official ones."""
-
-    def _check_integrity(self) -> bool:
-        return True
-
-    def _load_meta(self) -> None:
-        self.classes: list[str] = []
-
-
 def measure(amount: Amount, overrides: list[str]) -> Result:
     """Images a second of both, in pairs."""
     ours, device = _ours(amount, overrides)
     pairs = []
-    with _torchvision(amount) as loader:
+    with torchvision_images(amount.random_images) as dataset:
+        loader: DataLoader[Any] = DataLoader(
+            dataset, batch_size=BATCH, shuffle=True, num_workers=amount.workers
+        )
         for number in range(amount.pairs):
             both = {}
             for side in ("ours", "torchvision")[:: 1 if number % 2 == 0 else -1]:
@@ -86,26 +74,6 @@ def _ours(amount: Amount, overrides: list[str]) -> tuple[Input, torch.device]:
         limit = f"dataset.limit_train={amount.random_images}"
         stage = first_stage([*base, limit], RandomImages(amount.random_images))
     return stage.parts.closure.input, stage.parts.precision.device
-
-
-@contextmanager
-def _torchvision(amount: Amount) -> Iterator[DataLoader[Any]]:
-    transform = transforms.Compose(
-        [
-            transforms.RandomCrop(32, padding=4),
-            transforms.RandomHorizontalFlip(),
-            transforms.ToTensor(),
-            transforms.Normalize(MEAN, STD),
-        ]
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        where = real()
-        if where is None:
-            write_official(Path(folder), amount.random_images)
-            dataset = Unchecked(folder, train=True, transform=transform)
-        else:
-            dataset = CIFAR10(where, train=True, transform=transform)
-        yield DataLoader(dataset, batch_size=BATCH, shuffle=True, num_workers=amount.workers)
 
 
 def _rate(data: Input, batches: int, device: torch.device) -> float:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from basin.experiment import build
 from basin.experiment.check import flops_of
-from benchmarks.device_time import wait
+from basin.experiment.devices import wait
 
 OPTIONS = sorted(path.stem for path in (CONFIGS / "model").glob("*.yaml"))
 TABLES = CONFIGS.parent / "tests" / "model" / "parameters"

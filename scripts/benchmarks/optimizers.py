@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from basin.core.clock import Clock
 from basin.experiment import build
+from basin.experiment.devices import wait
 from basin.experiment.settings import run_settings
 from basin.experiment.staging import stage_settings
-from benchmarks.device_time import wait
 from benchmarks.result import Measured, Result
 
 OPTIONS = sorted(path.stem for path in (CONFIGS / "optimizer").glob("*.yaml"))

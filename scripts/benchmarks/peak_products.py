@@ -6,8 +6,8 @@ import time
 
 import torch
 
+from basin.experiment.devices import wait
 from basin.training.precision import Precision
-from benchmarks.device_time import wait
 
 SIDES = {"cpu": 2048, "cuda": 8192}
 """Of the square matrices: large enough for the peak, small enough to be measured often."""

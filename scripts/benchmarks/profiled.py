@@ -10,9 +10,9 @@ from unittest.mock import patch
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from basin.experiment.devices import wait
 from basin.training import bookkeeping
 from basin.training.ranges import PARTS
-from benchmarks.device_time import wait
 from benchmarks.sides import Ours
 
 SYNCHRONISES = "called a synchronizing CUDA operation"

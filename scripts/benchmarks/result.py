@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 
 from basin.core.files import write_atomically, write_json
+from basin.experiment.devices import processor
 from basin.experiment.environment import environment
 
 FOLDER = Path(__file__).resolve().parents[2] / "results" / "benchmarks"
@@ -123,16 +123,6 @@ class Result:
             f" torch {torch.__version__}, Python {machine['python']}, {machine['threads']} threads."
             f"\n{settings}\n\n{self.text()}\n"
         )
-
-
-def processor(device: torch.device) -> str:
-    """The model of a GPU or of the CPU."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text().splitlines() if file.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else f"CPU {platform.machine()}"
 
 
 def slug(name: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from first_stage import FirstStage
 
+from basin.training.network import GRAPHS
 from basin.training.precision import set_flags
 from benchmarks import profiled
 from benchmarks.device_time import seconds_of
@@ -23,7 +24,7 @@ from benchmarks.result import Measured, Result
 from benchmarks.sides import Ours, built
 
 LAYOUTS = {"nchw": False, "channels_last": True}
-WAYS = {"false": "eager", "true": "compiled"}
+WAYS = {"false": "eager", "true": "compiled", GRAPHS: "CUDA graphs"}
 BACKWARD = 2
 """Forward passes that a backward pass costs: one product for the images, one for the weights."""
 
@@ -35,7 +36,7 @@ class Amount:
     rounds: int
     steps: int  # of a timed segment
     random_images: int  # where there are no real ones
-    compile: tuple[str, ...]  # `false`, `true`
+    compile: tuple[str, ...]  # of WAYS
     layouts: tuple[str, ...]
     precisions: tuple[str, ...]
 

@@ -1,19 +1,36 @@
 import json
+import time
 from pathlib import Path
 
 import benchmark
 import pytest
 import torch
-from benchmarks import images, loop, memory, peak_products, startup, step
+from benchmarks import (
+    evaluation,
+    every_model,
+    images,
+    loop,
+    memory,
+    models,
+    peak_products,
+    peer,
+    startup,
+    step,
+    timm_train,
+)
 from benchmarks import input as images_per_second
+from benchmarks.arguments import parser
+from benchmarks.plain import Plain
 from benchmarks.result import Measured, Result, slug
 from benchmarks.sides import Bare, Ours
 from first_stage import first_stage
+from torch.utils.data import DataLoader
 
 from basin.training.precision import Precision
 from basin.training.ranges import PARTS
 
 SMALL = ["device=cpu", "batch_size=8"]
+RATES = ("training", "evaluation")
 
 
 @pytest.fixture
@@ -82,9 +99,65 @@ def test_step_of_two_layouts(random_images):
     assert "host waits" not in result.text()
 
 
+def test_peer_in_small_epochs(random_images, monkeypatch):
+    monkeypatch.setattr(peer, "BATCH", 8)
+    monkeypatch.setattr(peer, "WORKERS", 0)
+    result = peer.measure(peer.Amount("resnet20", 2, 40), SMALL, None)
+    ours, theirs, ratio = (row for row in result.rows)
+    assert result.theme == "peer-resnet20" and ratio.at_least == 1.5
+    pairs = zip(ours.values, theirs.values, strict=True)
+    assert list(ratio.values) == [a / b for a, b in pairs] and min(ratio.values) > 0
+    assert "timm's train.py is left out" in result.text()
+
+
+def test_the_plain_loop_trains_on_every_image(random_images):
+    stage = small_stage(model="lenet", lr=0.05)
+    before = [p.clone() for p in stage.parts.state.model.parameters()]
+    rows = [(torch.full((3, 32, 32), k / 4), k) for k in range(8)]
+    loop = Plain(stage, DataLoader(rows, batch_size=3))
+    assert loop.epoch() == 8
+    first = loop.loss
+    assert all(not torch.equal(p, b) for p, b in zip(loop._model.parameters(), before, strict=True))
+    for _ in range(30):
+        loop.epoch()
+    assert loop.loss < first and 0 <= loop.error < 100
+
+
+LOG = "Train: 0 [   {}/390 (  1%)]  Loss: 2.3 (2.3)  Time: 1.0s,  64.0/s  (0.9s,   {}/s)  LR: 0\n"
+
+
+def test_timms_rate_is_read_from_its_log(tmp_path):
+    script = tmp_path / "train.py"
+    lines = ["a line", LOG.format(0, "20.5"), LOG.format(1, "31.25"), LOG.format(2, "40.0")]
+    script.write_text(f"print({''.join(lines)!r}, flush=True)\nimport time\ntime.sleep(60)")
+    started = time.perf_counter()
+    where = (script, tmp_path, "resnet18", torch.device("cpu"))
+    assert timm_train.rate(*where, (8, 2)) == 31.25
+    assert time.perf_counter() - started < 20
+    script.write_text("raise SystemExit('no such model')")
+    with pytest.raises(RuntimeError, match="before update 2:\nno such model"):
+        timm_train.rate(*where, (8, 2))
+    assert timm_train.commit_of(script) == "unknown"
+    assert len(timm_train.commit_of(Path(__file__))) == 40
+
+
+@pytest.mark.parametrize(
+    ("model", "images", "script", "words"),
+    [
+        ("timm", 128, None, "peer=None: --model timm needs the path"),
+        ("timm", 128, "nowhere.py", "peer=nowhere.py: --model timm needs"),
+        ("timm", 128, __file__, "set BASIN_DATA"),
+        ("resnet20", 100, None, "--images=100 is not a multiple of the batch, 128"),
+    ],
+)
+def test_what_peer_refuses(random_images, model, images, script, words):
+    with pytest.raises(SystemExit, match=words):
+        peer.measure(peer.Amount(model, 1, images), SMALL, script)
+
+
 def test_ways_that_step_does_not_know(random_images):
     amount = step.Amount(1, 1, 32, ("maybe",), ("nchw",), ("fp32",))
-    with pytest.raises(SystemExit, match="--compile=maybe: give one or more of false,true"):
+    with pytest.raises(SystemExit, match="--compile=maybe: give one or more of false,true,reduce"):
         step.measure(amount, SMALL)
 
 
@@ -160,3 +233,37 @@ def test_ten_thousand_records_are_read_in_time_and_memory():
 
     result = tables.measure(tables.Amount(cells=100, seeds=100, epochs=20, repeats=3))
     assert result.met, result.text()
+
+
+def test_eval_of_two_batch_sizes(random_images):
+    amount = evaluation.Amount((5, 20), images=40, rounds=2)
+    result = evaluation.measure(amount, [*SMALL, "model=lenet"])
+    values = {row.name: row for row in result.rows}
+    assert list(values["batch 5: images, over those of the first"].values) == [1, 1]
+    both = [values[f"batch {size}: images"].values for size in (5, 20)]
+    ratios = [large / small for small, large in zip(*both, strict=True)]
+    assert values["batch 20: images, over those of the first"].values == pytest.approx(ratios)
+    assert result.settings["images"] == "40 of random ones"
+
+
+def test_models_have_sizes_and_speeds_or_say_why_not(monkeypatch):
+    amount = models.Amount(classes=10, batch=2, size=None, repeats=1)
+    result = every_model.measure(["lenet"], amount, "cpu")
+    values = {row.name: row.median for row in result.rows}
+    assert set(values) == {f"lenet: {n}" for n in ("parameters", "forward", *RATES)}
+    assert values["lenet: forward"] == pytest.approx(8_612_000 / 1e9)
+    assert all(values[f"lenet: {rate}"] > 0 for rate in RATES)
+    monkeypatch.setattr(models, "training_bytes", lambda *_: 2**60)
+    result = every_model.measure(["lenet"], amount, "cpu")
+    assert len(result.rows) == 2 and "lenet: not timed: needs" in result.text()
+    with pytest.raises(ValueError, match="lenet6: no option of configs/model"):
+        every_model.measure(["lenet6"], amount, "cpu")
+
+
+def test_the_command_line_of_every_theme():
+    for theme in ("loop", "input", "step", "peer", "models", "eval", "startup", "optimizers"):
+        chosen = parser("").parse_args([theme])
+        assert chosen.theme == theme and chosen.write is False
+    assert parser("").parse_args(["eval", "--batches", "5,10"]).batches == (5, 10)
+    with pytest.raises(SystemExit):
+        parser("").parse_args(["eval", "--batches", "0"])

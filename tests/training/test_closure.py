@@ -10,6 +10,7 @@ from toy import CPU, Net, build, prepare, same, sgd, weights
 
 from basin.core.gates import Gate
 from basin.core.protocols import StepSkipped
+from basin.training.network import Network
 from basin.training.precision import LossScale, Precision
 
 
@@ -45,6 +46,20 @@ def test_gives_the_mean_loss_the_losses_and_the_true_gradient():
     torch.testing.assert_close(closure.losses, expected.detach(), rtol=1e-12, atol=0)
     for a, b in zip(got, grads(reference), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-11, atol=1e-14)
+
+
+def test_gradients_of_a_graph_are_copied_out_of_it():
+    parts = drawn()
+    parts.closure()
+    model = parts.state.model
+    before = [p.grad for p in model.parameters()]
+    Network(model).own_gradients_()
+    for old, p in zip(before, model.parameters(), strict=True):
+        assert torch.equal(old, p.grad) and old.data_ptr() != p.grad.data_ptr()
+        assert old.stride() == p.grad.stride()
+    model.zero_grad(set_to_none=True)
+    Network(model).own_gradients_()
+    assert all(p.grad is None for p in model.parameters())
 
 
 def test_replays_dropout_until_resample():

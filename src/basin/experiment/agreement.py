@@ -18,6 +18,8 @@ def check_agreement(settings: Settings, dataset: Any, network: nn.Module) -> Non
     """Raise ValueError, with what to change, where they do not."""
     facts = dataset.facts
     if facts.targets.is_floating_point:
+        if settings["runtime"]["autotune"]:
+            raise ValueError("runtime.autotune=true is for images, and this data set has vectors")
         _check_regression(settings, facts.shape, network)
     outputs = torch.zeros(2, facts.num_classes)
     targets = torch.zeros(2, dtype=facts.targets)
@@ -32,6 +34,11 @@ def check_ranks(settings: Settings, network: nn.Module, clock: Clock, ranks: int
 
     Or where BN layers cannot be synchronised, as the configuration says.
     """
+    if settings["runtime"]["autotune"]:
+        raise ValueError(
+            f"runtime.autotune=true measures a run of one process, and this one has {ranks}; set"
+            " runtime.compile and model.channels_last instead"
+        )
     batch_size = clock.batch_size
     if batch_size % ranks:
         raise ValueError(

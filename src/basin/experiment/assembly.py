@@ -15,6 +15,7 @@ from basin.core.random import derive, seed_generators
 from basin.experiment import build
 from basin.experiment.check import Plan
 from basin.experiment.settings import Settings, seeds
+from basin.experiment.way import Way
 from basin.training.closure import MinibatchClosure
 from basin.training.distributed import Ranks
 from basin.training.dynamics import Dynamics
@@ -33,11 +34,18 @@ class Assembly:
     """Reads the data set of a checked run and builds what `fit` needs."""
 
     def __init__(
-        self, settings: Settings, plan: Plan, *, device: torch.device, precision: Precision
+        self,
+        settings: Settings,
+        plan: Plan,
+        *,
+        device: torch.device,
+        precision: Precision,
+        way: Way | None = None,
     ) -> None:
+        """way: in which steps are executed; None for the configured one."""
         self._settings, self._plan = settings, plan
         self._device, self._precision = device, precision
-        self._channels_last = build.channels_last(settings)
+        self._way = Way.configured(settings) if way is None else way
         loaded = plan.dataset.load()
         validation = loaded.validation
         self.dataset = replace(
@@ -51,7 +59,7 @@ class Assembly:
             torch.tensor(loaded.std, device=device),
             width=loaded.shape[2],
             dtype=precision.parameters,
-            channels_last=self._channels_last,
+            channels_last=self._way.channels_last,
         )
         self._counters = Counters()
 
@@ -88,7 +96,7 @@ class Assembly:
     def place(self, model: nn.Module) -> nn.Module:
         """A model on the run's device, in its dtype and memory format."""
         model = model.to(device=self._device, dtype=self._precision.parameters)
-        return model.to(memory_format=torch.channels_last) if self._channels_last else model
+        return model.to(memory_format=torch.channels_last) if self._way.channels_last else model
 
     def evaluator(self) -> Evaluator:
         """Over the validation part, where there is one, and the test part."""
@@ -131,7 +139,15 @@ class Assembly:
         folder: where averagers may keep files; None where there is no run folder.
         """
         optimizer, averagers, schedules = build.method(settings, model, self._plan.clock, folder)
-        closure = MinibatchClosure(
+        closure = self.closure(settings, index, model)
+        state = TrainState(model, optimizer, schedules, averagers, stage, self._counters)
+        dynamics = Dynamics(model, per_tensor=settings["metrics"]["per_tensor"])
+        scheduling = Scheduling(schedules, optimizer)
+        return Parts(state, closure, self._precision, dynamics, scheduling)
+
+    def closure(self, settings: Settings, index: int, model: nn.Module) -> MinibatchClosure:
+        """The objective of a stage over its minibatches; `settings` are its own."""
+        return MinibatchClosure(
             model,
             build.objective(settings),
             self.input(settings, index),
@@ -143,12 +159,8 @@ class Assembly:
             ),
             counters=self._counters,
             tally=Tally(self._device, classes=self.dataset.score is None),
-            compile=settings["runtime"]["compile"],
+            compile=self._way.compile,
         )
-        state = TrainState(model, optimizer, schedules, averagers, stage, self._counters)
-        dynamics = Dynamics(model, per_tensor=settings["metrics"]["per_tensor"])
-        scheduling = Scheduling(schedules, optimizer)
-        return Parts(state, closure, self._precision, dynamics, scheduling)
 
     @staticmethod
     def _numbers(settings: Settings, index: int) -> dict[str, int]:

@@ -17,7 +17,7 @@ from basin.experiment.agreement import check_agreement, check_ranks
 from basin.experiment.settings import Settings, seeds
 from basin.experiment.stage_check import check_stages
 from basin.experiment.targets import check_targets
-from basin.training.network import BN_UPDATES
+from basin.training.network import BN_UPDATES, GRAPHS
 from basin.training.precision import PRECISIONS
 from basin.training.synced_batchnorm import BN_RANKS
 
@@ -147,6 +147,10 @@ def _fields(settings: Settings) -> None:
 
 def _lengths_and_counts(settings: Settings) -> None:
     runtime = settings["runtime"]
+    if not isinstance(runtime["compile"], bool) and runtime["compile"] != GRAPHS:
+        raise ValueError(
+            f"runtime.compile={runtime['compile']!r} is not one of false, true, {GRAPHS}"
+        )
     for name, value in (
         ("evaluate_every", settings["evaluate_every"]),
         ("runtime.checkpoint_every", runtime["checkpoint_every"]),

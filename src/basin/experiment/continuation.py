@@ -33,7 +33,7 @@ class Continuation:
             self._refuse_foreign(self.content)
             before = self.content["choices"]["precision"]  # not chosen again
             self.precision = resolve(before, job.device)
-        self._choices = choices(job.device, self.precision, job.settings)
+        self._choices = choices(job.device, self.precision, job.way)
         now = self._choices
         earlier = now if self.content is None else {"ranks": 1, **self.content["choices"]}
         differing = [f"{k} {v} -> {now.get(k)}" for k, v in earlier.items() if v != now.get(k)]
@@ -97,6 +97,7 @@ class Continuation:
             "spent": self.spent,
             "settings": essential(list(self._job.stages.values())[index]),
             "choices": self._choices,
+            "tuning": self._job.tuning,
             "exact": self.exact,
             "position": position(),
             "epoch": epoch,

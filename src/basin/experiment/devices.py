@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 
 import torch
 
@@ -45,6 +46,24 @@ def _cuda(name: str, device: torch.device, place: Place) -> torch.device:
         raise ValueError(f"device={name}: torch {torch.__version__} finds {there}; use device=cpu")
     index = torch.cuda.current_device() if device.index is None else device.index
     return torch.device("cuda", index)
+
+
+def wait(device: torch.device) -> None:
+    """Until everything that was launched is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def processor(device: torch.device) -> str:
+    """The model of a GPU or of the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else f"CPU {platform.machine()}"
 
 
 def device_name(device: torch.device) -> str:

@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 
 import basin
 from basin.experiment.devices import device_name
+from basin.experiment.way import Way
 from basin.launch.snapshot import origin_of
 from basin.training.distributed import Ranks
 
@@ -30,14 +32,14 @@ VARIABLES = (
 """The only environment variables that are recorded."""
 
 
-def choices(device: torch.device, precision: str, settings: dict[str, Any]) -> dict[str, Any]:
+def choices(device: torch.device, precision: str, way: Way) -> dict[str, Any]:
     """What must be the same for a continued run to be bitwise the run that was not stopped."""
     return {
         "device": device_name(device),
         "ranks": Ranks().size,
         "threads": torch.get_num_threads(),
         "precision": precision,
-        "compile": settings["runtime"]["compile"],
+        **asdict(way),
         "torch": str(torch.__version__),
         "cudnn": torch.backends.cudnn.version() if device.type == "cuda" else None,
         "basin": basin.__version__,

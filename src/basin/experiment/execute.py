@@ -79,6 +79,7 @@ def execute(job: Job, output: Sink, before: Continuation) -> Outcome:
         job.plan,
         device=job.device,
         precision=Precision(before.precision, job.device),
+        way=job.way,
     )
     model, evaluator = assembly.model(), assembly.evaluator()
     outcome: Outcome | None = None

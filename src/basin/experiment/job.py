@@ -14,6 +14,7 @@ from basin.experiment.check import Plan
 from basin.experiment.folder import RunFolder
 from basin.experiment.settings import Settings
 from basin.experiment.stage_end import keep_end
+from basin.experiment.way import Way
 from basin.launch.status import Status
 from basin.logger.jsonl import JsonLines
 from basin.logger.protocol import Logger
@@ -45,6 +46,8 @@ class Job:
     device: torch.device
     precision: str
     environment: dict[str, Any]
+    way: Way  # in which its steps are executed
+    tuning: dict[str, Any] | None  # what that was chosen by; None: the configuration
     permit: Callable[[], None]
     interrupted: Callable[[], int]  # training.bookkeeping.Bookkeeping's
 

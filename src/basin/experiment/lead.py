@@ -7,6 +7,7 @@ from typing import Any
 
 from basin.core.files import remove_partial
 from basin.experiment import build
+from basin.experiment.autotune import tuned
 from basin.experiment.continuation import Continuation
 from basin.experiment.environment import code
 from basin.experiment.execute import execute
@@ -50,7 +51,9 @@ def _train(job: Job, announce: Callable[[Found], None]) -> dict[str, Any]:
         output.checkpoints.clear()
     try:
         adopt(job, output)
-        before = Continuation(job, output.checkpoints.load())
+        content = output.checkpoints.load()
+        job = tuned(job, content)
+        before = Continuation(job, content)
         before.announce(output.lines)
         announce(Found(finished=False, checkpoint=before.content))
         job.folder.write_configuration(job.settings)

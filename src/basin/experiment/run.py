@@ -18,6 +18,7 @@ from basin.experiment.job import Job, Stopped, tell
 from basin.experiment.lead import lead
 from basin.experiment.point import Point, point_of
 from basin.experiment.summary import final_score, present
+from basin.experiment.way import Way
 from basin.launch.lock import RunLock
 from basin.launch.signals import Interrupt
 from basin.training.bookkeeping import Interrupted
@@ -55,6 +56,8 @@ def run_point(point: Point, *, sequel: bool) -> float:
             device=device,
             precision=precision,
             environment=environment(device),
+            way=Way.configured(settings),
+            tuning=None,
             permit=lambda: None,
             interrupted=lambda: 0,
         )

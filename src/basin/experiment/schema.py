@@ -20,6 +20,7 @@ MACHINE_ONLY = (
     "rerun_from",
     "name",
     "runtime.compile",
+    "runtime.autotune",
     "runtime.threads",
     "runtime.evaluation_batch",
     "runtime.checkpoint_every",
@@ -41,7 +42,8 @@ MACHINE_ONLY = (
 class Runtime:
     """How a machine runs an experiment."""
 
-    compile: bool = MISSING
+    compile: Any = MISSING
+    autotune: bool = MISSING
     deterministic: bool = MISSING
     threads: int | None = MISSING
     evaluation_batch: int = MISSING

@@ -76,6 +76,7 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
         },
         "skipped_files": sum(len(part.skipped) for part in parts),
         "computed": before.computed,
+        "tuning": job.tuning,
         "environment": job.environment,
     }
 

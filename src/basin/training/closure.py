@@ -20,7 +20,7 @@ from basin.core.sampled import sampled
 from basin.training.distributed import Ranks
 from basin.training.input import Input
 from basin.training.minibatch import Minibatch
-from basin.training.network import Execution, Network
+from basin.training.network import GRAPHS, Execution, Network, compiled
 from basin.training.ranges import part
 from basin.training.synced_batchnorm import synchronised
 from basin.training.tally import ADVICE, NonFinite, Tally
@@ -38,12 +38,12 @@ class MinibatchClosure:
         execution: Execution,
         counters: Counters,
         tally: Tally,
-        compile: bool,
+        compile: bool | str,
     ) -> None:
         self.model, self.input, self.tally = model, data, tally
         self.losses = torch.empty(0)
         self._objective, self._execution, self._counters = objective, execution, counters
-        self._forward = torch.compile(model) if compile else model
+        self._forward, self._graphs = compiled(model, compile), compile == GRAPHS
         self._ranks = Ranks()
         self._networks: weakref.WeakKeyDictionary[nn.Module, Network] = weakref.WeakKeyDictionary()
         self._batch: Minibatch | None = None
@@ -167,7 +167,8 @@ class MinibatchClosure:
         """Losses (b,) of one forward pass; with `backward`, their sum's gradient over `divisor`."""
         seed = derive(self._execution.seed, piece.stream, piece.first)
         seed_generators(seed, piece.images.device)
-        forward = self._forward if network.model is self.model else network.model
+        own = network.model is self.model
+        forward = self._forward if own else network.model
         with part("forward"):
             with self._execution.precision.autocast():
                 logits = forward(piece.images)
@@ -179,6 +180,8 @@ class MinibatchClosure:
             factor = (scale.scale if scale else 1.0) / divisor
             with part("backward"):
                 (losses.sum() * factor).backward()
+                if self._graphs and own:
+                    network.own_gradients_()
         if count and backward:
             self.tally.add(losses, logits, piece.targets, num=piece.size)
         return losses.detach()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,15 @@ from basin.training.precision import Precision
 from basin.training.synced_batchnorm import SyncedBatchNorm
 
 BN_UPDATES = ("once", "per_chunk")
+GRAPHS = "reduce-overhead"
+"""The mode of torch.compile that captures CUDA graphs; without CUDA it only compiles."""
+
+
+def compiled(model: nn.Module, how: bool | str) -> Any:
+    """The same forward pass: eager (False), compiled (True), or compiled into GRAPHS."""
+    if how is False:
+        return model
+    return torch.compile(model, mode=None if how is True else how)
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,17 @@ class Network:
         self.synced = [m for m in model.modules() if isinstance(m, SyncedBatchNorm)]
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self._takes_part: list[bool] | None = None  # by parameter, on any rank
+
+    def own_gradients_(self) -> None:
+        """Copies in the place of gradients that lie in a CUDA graph's memory, of its next replay.
+
+        An optimizer may keep a gradient over several passes, as SAM in pieces does.
+        """
+        with_gradient = [p for p in self.parameters if p.grad is not None]
+        if with_gradient:
+            copies = torch._foreach_mul(gradients(with_gradient), 1.0)
+            for p, copy in zip(with_gradient, copies, strict=True):
+                p.grad = copy
 
     def gradients(self, ranks: Ranks) -> list[Tensor]:
         """The same parameters' on every rank: zero where one took part on other ranks only.
