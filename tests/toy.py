@@ -103,6 +103,7 @@ def build(
     augmentations=(),
     model=None,
     device: torch.device = CPU,
+    compile: bool | str = False,
 ) -> Parts:
     """`method(groups, model) -> (optimizer, averagers, schedules)` in a run of its own."""
     precision = precision or Precision("fp64", CPU)
@@ -130,7 +131,7 @@ def build(
         execution=Execution(precision, micro_batch, bn_update, 11),
         counters=counters,
         tally=Tally(device),
-        compile=False,
+        compile=compile,
     )
     state = TrainState(
         network, optimizer, schedules, averagers, Stage(epochs, 0.0, False), counters

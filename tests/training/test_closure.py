@@ -10,7 +10,7 @@ from toy import CPU, Net, build, prepare, same, sgd, weights
 
 from basin.core.gates import Gate
 from basin.core.protocols import StepSkipped
-from basin.training.network import Network
+from basin.training.network import GRAPHS, Network
 from basin.training.precision import LossScale, Precision
 
 
@@ -46,6 +46,23 @@ def test_gives_the_mean_loss_the_losses_and_the_true_gradient():
     torch.testing.assert_close(closure.losses, expected.detach(), rtol=1e-12, atol=0)
     for a, b in zip(got, grads(reference), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compile", [True, GRAPHS])
+def test_compiled_steps_are_the_eager_ones(compile):
+    """Losses and weights of four steps in float64; on a CPU there are no graphs to capture."""
+    found = []
+    for how in (False, compile):
+        parts = build(plain, dropout=0.0, compile=how)
+        losses = []
+        for _ in range(4):
+            parts.closure.resample()
+            parts.state.optimizer.step(parts.closure)
+            losses.append(parts.closure.losses)
+        found.append([*losses, *parts.state.model.parameters(), *buffers(parts.state.model)])
+    for eager, other in zip(*found, strict=True):
+        torch.testing.assert_close(eager, other, rtol=1e-9, atol=1e-12)
 
 
 def test_gradients_of_a_graph_are_copied_out_of_it():
