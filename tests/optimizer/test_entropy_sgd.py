@@ -121,7 +121,9 @@ def test_noise_has_its_size():
     [
         ({"steps": 0}, "steps=0 is less than 1"),
         ({"outer": "lua"}, "outer='lua' is not one of momentum, plain"),
-        ({"alpha": 1.5}, "alpha=1.5 is not 0 to 1"),
+        ({"alpha": 1.5}, "alpha=1.5 is not 0 or more and less than 1"),
+        ({"alpha": 1.0}, "alpha=1.0 is not 0 or more and less than 1"),
+        ({"gamma": 0.0}, "gamma=0 with scale_by_gamma=true would move nothing"),
         ({"gamma": -1.0}, "gamma=-1.0 is not 0 or more"),
     ],
 )

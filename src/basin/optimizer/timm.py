@@ -10,6 +10,7 @@ import torch
 
 from basin.core.protocols import Parameters
 from basin.optimizer.ranges import at_least_0
+from basin.optimizer.torch import refuse_own
 
 
 def by_name(
@@ -19,7 +20,8 @@ def by_name(
 
     Decay groups are this project's (field `decay`), not timm's. Some of timm's (adamp, sgdp) read
     a number back in every step, for which a GPU waits.
-    Raises ValueError where there is no such optimizer or argument.
+    Raises ValueError where there is no such optimizer or argument, where it needs a package or a
+    device that there is not, or second derivatives, which the closure does not give.
     """
     try:
         import timm.optim
@@ -35,10 +37,15 @@ def by_name(
         raise ValueError(
             f"name={name!r} is no optimizer of timm; did you mean {' or '.join(near)}?"
         )
+    if timm.optim.get_optimizer_info(name).second_order:
+        raise ValueError(f"name={name} needs second derivatives of the loss, which no run computes")
+    refuse_own(arguments)
     try:
         optimizer: torch.optim.Optimizer = timm.optim.create_optimizer_v2(
             params, opt=name, lr=lr, weight_decay=weight_decay, **arguments
         )
     except TypeError as error:
         raise ValueError(f"arguments={dict(arguments)}: {name} of timm: {error}") from None
+    except (AssertionError, ImportError) as error:  # of apex and bitsandbytes
+        raise ValueError(f"name={name} of timm does not run here: {error}") from None
     return optimizer

@@ -36,9 +36,8 @@ def by_name(
         raise ValueError(f"name={name!r} is no optimizer of torch.optim that runs here; {hint}")
     kind = getattr(torch.optim, name)
     accepted = inspect.signature(kind).parameters
+    refuse_own(arguments)
     for key in arguments:
-        if key in ("params", "lr", "weight_decay"):
-            raise ValueError(f"arguments.{key}: give {key} beside `arguments`, not in it")
         if key not in accepted:
             raise ValueError(f"arguments.{key}: {name} has {', '.join(list(accepted)[1:])}")
     fields = {"lr": lr, "weight_decay": weight_decay}
@@ -51,3 +50,10 @@ def by_name(
     except TypeError as error:
         raise ValueError(f"arguments={dict(arguments)}: {name}: {error}") from None
     return optimizer
+
+
+def refuse_own(arguments: Mapping[str, Any]) -> None:
+    """Raise ValueError for what has a key of its own."""
+    for key in ("params", "name", "lr", "weight_decay"):
+        if key in arguments:
+            raise ValueError(f"arguments.{key}: give {key} beside `arguments`, not in it")
