@@ -68,6 +68,8 @@ REFUSED = [
     ("lookahead", ["optimizer@optimizer.base=koala_v", "optimizer.momentum=pullback"], "no mom"),
     *(("lookahead", [*base, "optimizer.momentum=reset"], "no momentum") for base in STILL),
     ("sgdw", ["optimizer.momentum=0.0", "optimizer.nesterov=true"], "nesterov=true, momentum=0"),
+    ("koala_v", ["optimizer.sigma=0.0", "optimizer.q=0.0"], "sigma=0, q=0"),
+    ("sam", ["optimizer.direction.path=basin.optimizer.sam.up"], "basin.optimizer.sam.up"),
     ("koala_m", ["optimizer.r=0.0"], "r=0.0 is not above 0"),
     ("koala_m", ["optimizer.sc=0.2"], "sc=0.2 is beyond"),
     ("torch", ["optimizer.name=Rprop", "weight_decay=0.1"], "Rprop has no weight_decay"),

@@ -37,6 +37,8 @@ class KoalaV(Koala):
         r: float | None,
     ) -> None:
         at_least_0(sigma=sigma, q=q)
+        if sigma == q == 0:
+            raise ValueError("sigma=0, q=0: without variance nothing moves; give one above 0")
         super().__init__(params, lr=lr, weight_decay=weight_decay, r=r, filtered={"sigma": sigma})
         self._q = q
         for p in group_parameters(self):

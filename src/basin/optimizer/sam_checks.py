@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from basin.core.group import rank_and_size
 from basin.core.protocols import Optimizer
 from basin.optimizer.ranges import at_least_1, one_of
-from basin.optimizer.ranks import number_of_ranks
 from basin.optimizer.wrapper import refuse_replicas
 
 DECAYS = ("base", "loss")
@@ -28,7 +28,7 @@ def check_counts(m: int | None, ascent_steps: int, batch_size: int | None) -> No
     at_least_1(m=m, ascent_steps=ascent_steps)
     if m is None or batch_size is None:
         return
-    ranks = number_of_ranks()
+    _, ranks = rank_and_size()
     share = batch_size // ranks
     if m > share or share % m:
         each = f" of each of {ranks} processes" if ranks > 1 else ""

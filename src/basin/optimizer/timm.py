@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 
 from basin.core.protocols import Parameters
 from basin.optimizer.ranges import at_least_0
-from basin.optimizer.torch import refuse_own
+from basin.optimizer.torch import check
 
 
 def by_name(
@@ -37,9 +38,17 @@ def by_name(
         raise ValueError(
             f"name={name!r} is no optimizer of timm; did you mean {' or '.join(near)}?"
         )
-    if timm.optim.get_optimizer_info(name).second_order:
+    info = timm.optim.get_optimizer_info(name)
+    if info.second_order:
         raise ValueError(f"name={name} needs second derivatives of the loss, which no run computes")
-    refuse_own(arguments)
+    check(arguments)
+    seen = {"momentum": info.has_momentum, "eps": info.has_eps, "betas": info.has_betas}
+    seen |= {"foreach": True}
+    for key in arguments:  # the factory drops some, and has others for groups of its own
+        if not seen.get(
+            key, key not in inspect.signature(timm.optim.create_optimizer_v2).parameters
+        ):
+            raise ValueError(f"arguments.{key}: {name} of timm would not see it")
     try:
         optimizer: torch.optim.Optimizer = timm.optim.create_optimizer_v2(
             params, opt=name, lr=lr, weight_decay=weight_decay, **arguments
