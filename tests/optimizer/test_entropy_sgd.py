@@ -5,6 +5,7 @@ from toy_problems import LeastSquares, X, Y, close, trajectory
 
 from basin.core.clock import Clock
 from basin.optimizer.entropy_sgd import EntropySGD
+from basin.optimizer.langevin import Langevin
 from basin.optimizer.sgd import SGD
 
 FIELDS = {"lr": 0.5, "momentum": 0.9, "weight_decay": 5e-4, "nesterov": True, "outer": "momentum"}
@@ -21,6 +22,14 @@ FIELDS |= {"epochs": 10.0, "clock": Clock(120, 16)}
 
 def entropy(groups, **changes):
     return EntropySGD(groups, **{**FIELDS, **changes})
+
+
+def test_what_is_spared_from_decay_is_spared_in_the_inner_steps_too():
+    problem = LeastSquares()
+    first, second = problem.model.parameters()
+    groups = [{"params": [first]}, {"params": [second], "weight_decay": 0.0, "spared": True}]
+    fields = [group["inner_weight_decay"] for group in entropy(groups).param_groups]
+    assert fields == [1e-4, 0.0]
 
 
 def test_golden_values():
@@ -97,6 +106,15 @@ def test_each_inner_step_has_a_minibatch_of_its_own():
     counters = parts.state.counters
     assert counters.batches == 5 * counters.step and counters.drawn >= 240
     assert counters.examples == counters.drawn
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_noise_stays_out_of_the_velocity(nesterov):
+    inner = Langevin(lr=0.1, momentum=0.9, nesterov=nesterov, noise=1.0, coupling="early")
+    w, centre, v, g = (torch.full((8,), x, dtype=torch.float64) for x in (0.0, 0.0, 0.0, 1.0))
+    fields = {"gamma": torch.tensor(0.0), "weight_decay": 0.0, "generator": None}
+    inner.move_([w], [g.clone()], [centre], [v], **fields)
+    assert torch.equal(v, g) and w.std() > 0
 
 
 def test_noise_has_its_size():
