@@ -65,7 +65,7 @@ class Lookahead(Wrapper, Predicting, Following):
         self._model = model
         self._alpha, self._k, self._momentum = alpha, k, momentum
         inside = sum(isinstance(level, Lookahead) for level in levels(base))
-        self._name = f"slow_{inside + 1}" if inside else "slow"
+        self._suffix = f"_{inside + 1}" if inside else ""
         self._steps = 0  # since the latest meeting
         self.slow = [p.detach().clone() for p in group_parameters(self)]
         self._cached: list[Tensor] = []  # momenta after the latest meeting
@@ -102,7 +102,7 @@ class Lookahead(Wrapper, Predicting, Following):
         slow = dict(zip(group_parameters(self), self.slow, strict=True))
         for live, own in zip(self._model.parameters(), module.parameters(), strict=True):
             own.copy_(slow.get(live, live))
-        yield self._name, module
+        yield f"slow{self._suffix}", module
 
     def own_state(self) -> dict[str, Any]:
         """Slow weights, cached momenta, and the place in the cycle."""
