@@ -29,7 +29,7 @@ def _after_a_step(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
     for group in optimizer.param_groups:
         small = nn.Parameter(torch.ones(2, 2, dtype=group["params"][0].dtype, device="cpu"))
         small.grad = torch.ones_like(small)
-        other.param_groups.append({**group, "params": [small]})
+        other.param_groups.append({**group, "params": [small], "capturable": False})
     with torch.random.fork_rng(devices=[]), torch.compiler.set_stance("force_eager"):
         other.step()
     return other
