@@ -28,9 +28,8 @@ class ReplicatedSGD(Predicting, Following):
     steps from the first of every epoch, each coupling so much stronger. independent: replicas begin
     with their own weights, else all with the model's.
     scale_lr: lr is each replica's; false: lr / replicas, as where their mean loss is minimised.
-    decay_times_replicas: weight decay is so many times stronger, as in the authors' code; false is
-    its nominal value. Solutions: `replicas`, the mean of their logits, and with `reestimate`
-    `centre`, whose BN statistics are taken anew over the augmented training set.
+    decay_times_replicas: weight decay is so many times stronger (the authors' code). Solutions:
+    `replicas`, their mean logits; with `reestimate` `centre`, its BN statistics taken anew.
     Differs: another replica's first weights are the model's shuffled within each tensor, which has
     the distribution of a fresh draw; gamma is measured on a minibatch, not on the training set.
     """
