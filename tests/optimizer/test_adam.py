@@ -59,20 +59,6 @@ def test_the_papers_decay_is_torchs_over_the_first_rate():
         assert close(left.weights(), right.weights())
 
 
-@pytest.mark.parametrize(
-    ("epochs", "expected"), [(100, 1.2643e-4), (1500, 3.2644e-5), (1800, 2.9800e-5)]
-)
-def test_normalised_decay_has_the_papers_values(epochs, expected):
-    optimizer = adam(Drifting(), cycle_epochs=epochs, decay="multiplier", weight_decay=0.025)
-    assert 0.025 * optimizer._normaliser(0) == pytest.approx(expected, rel=5e-5)
-
-
-def test_normalised_decay_is_recomputed_at_restarts():
-    optimizer = adam(Drifting(), clock=Clock(40, 10), cycle_epochs=1.5, cycle_factor=2)
-    updates = [round(1 / optimizer._normaliser(done) ** 2) for done in range(20)]
-    assert updates == [6] * 6 + [12] * 12 + [24] * 2
-
-
 def test_the_decay_of_an_update_is_its_cycles():
     problem, twin = Drifting(), Drifting()
     fields = {"lr": 0.0, "decay": "multiplier"}

@@ -6,6 +6,7 @@ from toy_problems import LeastSquares, trajectory
 from basin.optimizer import timm as ours_of_timm
 from basin.optimizer import torch as ours_of_torch
 
+TWO_KERNELS = {"fused": True, "foreach": True}
 PLAIN = {"lr": 0.01, "weight_decay": 0.1}
 
 
@@ -32,9 +33,23 @@ def test_it_is_timms():
         (ours_of_torch, {"name": "NAdam", "arguments": {"rho": 1}}, "arguments.rho: NAdam has lr"),
         (ours_of_timm, {"name": "adampp"}, "did you mean adamp"),
         (ours_of_timm, {"name": "adamp", "arguments": {"nope": 1}}, "arguments=.*adamp of timm"),
+        (ours_of_timm, {"name": "adamp", "arguments": {"eps": -1}}, "arguments.eps=-1 is not 0 or"),
+        (ours_of_timm, {"name": "adamp", "arguments": {"betas": [0.9, 2]}}, "arguments.betas=2 is"),
+        (ours_of_timm, {"name": "adamp", "arguments": {"momentum": 0.5}}, "would not see it"),
+        (ours_of_timm, {"name": "lion", "arguments": {"eps": 0.5}}, "would not see it"),
+        (ours_of_timm, {"name": "lion", "arguments": {"layer_decay": 0.5}}, "would not see it"),
+        (ours_of_timm, {"name": "adahessian"}, "needs second derivatives"),
+        (ours_of_torch, {"name": "AdamW", "arguments": {"maximize": True}}, "losses are minimised"),
+        (ours_of_torch, {"name": "AdamW", "arguments": TWO_KERNELS}, "cannot be .True. together"),
         (ours_of_timm, {"name": "adamp", "lr": -1.0}, "lr=-1.0 is not 0 or more"),
     ],
 )
 def test_what_it_refuses(library, fields, message):
     with pytest.raises(ValueError, match=message):
         library.by_name(LeastSquares().groups, **{**PLAIN, "arguments": {}, **fields})
+
+
+def test_an_optimizer_that_needs_a_gpu_is_refused_without(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="name=fusedadam of timm does not run here: CUDA required"):
+        ours_of_timm.by_name(LeastSquares().groups, name="fusedadam", **PLAIN, arguments={})

@@ -6,7 +6,7 @@ from test_optimizer_contract import make
 from toy import same, train, weights
 from toy_problems import Drifting
 
-from basin.core.parameters import parameter_groups
+from basin.core.parameters import levels, momentum_buffers, parameter_groups
 from basin.core.protocols import Solution
 from basin.optimizer.lamb import Lamb
 from basin.optimizer.lookahead import Lookahead
@@ -46,6 +46,15 @@ def test_centralisation_reaches_replicas():
 
 
 SAM_BASE = "optimizer@optimizer.base=sam"
+IN_LOOKAHEAD = "optimizer@optimizer.base="
+STILL = [  # bases that carry no momentum from step to step
+    [IN_LOOKAHEAD + "torch"],
+    [IN_LOOKAHEAD + "entropy_sgd", "optimizer.base.outer=plain"],
+    [IN_LOOKAHEAD + "sgdw", "optimizer.base.momentum=0.0"],
+    [IN_LOOKAHEAD + "adam", "optimizer.base.betas=[0.0,0.999]"],
+    [IN_LOOKAHEAD + "timm", "optimizer.base.name=adafactor"],
+    [IN_LOOKAHEAD + "timm", "optimizer.base.name=madgrad"],
+]
 REFUSED = [
     ("lookahead", ["optimizer@optimizer.base=replicated_sgd"], "lookahead around replicated_sgd"),
     ("sam", ["optimizer@optimizer.base=replicated_sgd"], "sam around replicated_sgd"),
@@ -57,12 +66,19 @@ REFUSED = [
     ("sam", ["optimizer.m=5"], "m=5 does not divide the 16 examples"),
     ("sam", ["optimizer.m=32"], "m=32 does not divide the 16 examples"),
     ("lookahead", ["optimizer@optimizer.base=koala_v", "optimizer.momentum=pullback"], "no mom"),
-    ("lookahead", ["optimizer@optimizer.base=torch", "optimizer.momentum=reset"], "no momentum"),
+    *(("lookahead", [*base, "optimizer.momentum=reset"], "no momentum") for base in STILL),
     ("sgdw", ["optimizer.momentum=0.0", "optimizer.nesterov=true"], "nesterov=true, momentum=0"),
+    ("koala_v", ["optimizer.sigma=0.0", "optimizer.q=0.0"], "sigma=0, q=0"),
+    ("sam", ["optimizer.direction.path=basin.optimizer.sam.up"], "basin.optimizer.sam.up"),
     ("koala_m", ["optimizer.r=0.0"], "r=0.0 is not above 0"),
     ("koala_m", ["optimizer.sc=0.2"], "sc=0.2 is beyond"),
     ("torch", ["optimizer.name=Rprop", "weight_decay=0.1"], "Rprop has no weight_decay"),
     ("torch", ["+optimizer.arguments.lr=1"], "give lr beside"),
+    ("lars", ["optimizer.momentum=0.0", "optimizer.nesterov=true"], "nesterov=true, momentum=0"),
+    ("lookahead", ["optimizer.alpha=0.0"], "alpha=0.0 is not above 0"),
+    ("replicated_sgd", ["optimizer.gamma=null", "optimizer.independent=false"], "gamma=null"),
+    ("timm", ["optimizer.name=adahessian"], "adahessian needs second derivatives"),
+    ("timm", ["+optimizer.arguments.lr=1"], "give lr beside"),
     ("entropy_sgd", ["optimizer.coupling=lua"], "coupling='lua' is not one of early, late"),
 ]
 
@@ -93,6 +109,27 @@ def test_trust_does_not_hang_on_weight_decay(option):
     """A tiny decay and none take nearly the same step; without trust it is another one."""
     steps = [moved(option, f"weight_decay={decay}") for decay in (0.0, 1e-12)]
     assert steps[0] == pytest.approx(steps[1], rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sgdp", "cadafactor"])
+def test_the_momentum_of_optimizers_of_timm_is_reset(name):
+    """Before any step they have no state, and `defaults` does not tell."""
+    overrides = [IN_LOOKAHEAD + "timm", f"optimizer.base.name={name}", "optimizer.k=2"]
+    optimizer = (parts := make("lookahead", *overrides, "optimizer.momentum=reset")).state.optimizer
+    for moving in (True, False):
+        parts.closure.resample()
+        optimizer.step(parts.closure)
+        assert any(bool(b.any()) for b in momentum_buffers(optimizer)) is moving
+
+
+def test_one_replica_is_not_coupled_to_itself():
+    assert moved("replicated_sgd", "optimizer.replicas=1", "optimizer.gamma=null") < 1
+
+
+def test_slow_weights_around_slow_weights_are_two_solutions():
+    nest = levels(make("lookahead", IN_LOOKAHEAD + "lookahead").state.optimizer)
+    found = [dict(level.predictors(None)) for level in nest if isinstance(level, Lookahead)]
+    assert [set(one) for one in found] == [{"slow_2"}, {"slow"}]
 
 
 def test_decay_in_the_loss_leaves_the_trust_of_lamb():

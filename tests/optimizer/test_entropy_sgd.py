@@ -5,6 +5,7 @@ from toy_problems import LeastSquares, X, Y, close, trajectory
 
 from basin.core.clock import Clock
 from basin.optimizer.entropy_sgd import EntropySGD
+from basin.optimizer.langevin import Langevin
 from basin.optimizer.sgd import SGD
 
 FIELDS = {"lr": 0.5, "momentum": 0.9, "weight_decay": 5e-4, "nesterov": True, "outer": "momentum"}
@@ -21,6 +22,14 @@ FIELDS |= {"epochs": 10.0, "clock": Clock(120, 16)}
 
 def entropy(groups, **changes):
     return EntropySGD(groups, **{**FIELDS, **changes})
+
+
+def test_what_is_spared_from_decay_is_spared_in_the_inner_steps_too():
+    problem = LeastSquares()
+    first, second = problem.model.parameters()
+    groups = [{"params": [first]}, {"params": [second], "weight_decay": 0.0, "spared": True}]
+    fields = [group["inner_weight_decay"] for group in entropy(groups).param_groups]
+    assert fields == [1e-4, 0.0]
 
 
 def test_golden_values():
@@ -99,6 +108,15 @@ def test_each_inner_step_has_a_minibatch_of_its_own():
     assert counters.examples == counters.drawn
 
 
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_noise_stays_out_of_the_velocity(nesterov):
+    inner = Langevin(lr=0.1, momentum=0.9, nesterov=nesterov, noise=1.0, coupling="early")
+    w, centre, v, g = (torch.full((8,), x, dtype=torch.float64) for x in (0.0, 0.0, 0.0, 1.0))
+    fields = {"gamma": torch.tensor(0.0), "weight_decay": 0.0, "generator": None}
+    inner.move_([w], [g.clone()], [centre], [v], **fields)
+    assert torch.equal(v, g) and w.std() > 0
+
+
 def test_noise_has_its_size():
     problem = LeastSquares()
     optimizer = entropy(problem.groups, steps=1, noise=0.1, nesterov=False, alpha=0.0)
@@ -121,7 +139,9 @@ def test_noise_has_its_size():
     [
         ({"steps": 0}, "steps=0 is less than 1"),
         ({"outer": "lua"}, "outer='lua' is not one of momentum, plain"),
-        ({"alpha": 1.5}, "alpha=1.5 is not 0 to 1"),
+        ({"alpha": 1.5}, "alpha=1.5 is not 0 or more and less than 1"),
+        ({"alpha": 1.0}, "alpha=1.0 is not 0 or more and less than 1"),
+        ({"gamma": 0.0}, "gamma=0 with scale_by_gamma=true would move nothing"),
         ({"gamma": -1.0}, "gamma=-1.0 is not 0 or more"),
     ],
 )

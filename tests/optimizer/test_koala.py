@@ -113,8 +113,11 @@ def test_a_block_with_a_tiny_gradient_stays():
 
     for make in (v, m):
         problem = Flat()
-        make(problem, weight_decay=0.1).step(problem)
+        optimizer = make(problem, weight_decay=0.1)
+        optimizer.step(problem)
         assert problem.weights()[2] == 0.7 and problem.weights()[0] != 0.3
+        moved, still = (optimizer.state[p].get("mean") for p in problem.model.parameters())
+        assert make is v or (moved.all() and not still.any())  # a_i stays too
 
 
 @pytest.mark.parametrize("name", ["sigma", "q", "r", "lr", "weight_decay"])

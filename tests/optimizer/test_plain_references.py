@@ -54,18 +54,23 @@ def second_moment(state, g, amsgrad):
     return v
 
 
+@pytest.mark.parametrize("cycle", [None, 1])
 @pytest.mark.parametrize("decay", ["coupled", "lr", "multiplier"])
 @pytest.mark.parametrize("nesterov", [False, True])
-def test_sgdw(decay, nesterov):
+def test_sgdw(decay, nesterov, cycle):
     def plain(moving, states, lr, eta, t):
+        scale = 1 if cycle is None else 1 / sqrt(3 if t <= 3 else 6)
         for (w, g, rate), state in zip(moving, states, strict=True):
+            rate = scale * rate
             pull = {"coupled": 0.0, "lr": lr, "multiplier": eta}[decay] * rate * w
             g = g + rate * w if decay == "coupled" else g
             state["buffer"] = MOMENTUM * state.get("buffer", 0.0) + g
             w -= lr * (g + MOMENTUM * state["buffer"] if nesterov else state["buffer"]) + pull
 
     fields = {"lr": LR, "momentum": MOMENTUM, "nesterov": nesterov, "weight_decay": DECAY}
-    compare(lambda g: SGDW(g, **fields, form="torch", decay=decay, reset_on_drop=False), plain)
+    fields |= {"form": "torch", "decay": decay, "reset_on_drop": False}
+    cycles = {"cycle_epochs": cycle, "cycle_factor": 2, "clock": Clock(30, 10)}  # 3, 6 updates
+    compare(lambda groups: SGDW(groups, **fields, **cycles), plain)
 
 
 @pytest.mark.parametrize("eps_position", ["before", "after"])

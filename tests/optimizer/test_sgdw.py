@@ -6,6 +6,7 @@ import torch
 import yaml
 from toy_problems import Drifting, close
 
+from basin.core.clock import Clock
 from basin.optimizer.sgd import SGD
 from basin.optimizer.sgdw import SGDW
 
@@ -13,6 +14,7 @@ from basin.optimizer.sgdw import SGDW
 def sgdw(problem, **changes):
     fields = {"lr": 0.1, "momentum": 0.9, "nesterov": False, "form": "torch"}
     fields |= {"weight_decay": 0.02, "decay": "multiplier", "reset_on_drop": False}
+    fields |= {"cycle_epochs": None, "cycle_factor": None, "clock": Clock(4, 1)}
     return SGDW(problem.groups, **{**fields, **changes})
 
 

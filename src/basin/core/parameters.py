@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from basin.core.protocols import Batches, Optimizer, Parameters
 
 DECAY = ("all", "no_bias", "weights_only")
-MOMENTUM_KEYS = ("momentum_buffer", "momentum_odd", "momentum_even", "exp_avg", "velocity")
+MOMENTUM_KEYS = (
+    *("momentum_buffer", "momentum_odd", "momentum_even", "exp_avg", "velocity"),
+    "momentum",  # sgdp of timm
+)
 """Names under which an optimizer's per-parameter state holds a momentum (first moment)."""
 
 
@@ -126,15 +129,6 @@ def momentum_buffers(optimizer: Any) -> Iterator[Tensor]:
         for key in MOMENTUM_KEYS:
             if isinstance(state.get(key), Tensor):
                 yield state[key]
-
-
-def keeps_momentum(optimizer: Any) -> bool:
-    """Whether the innermost optimizer has, or will have after its first step, a momentum."""
-    core = innermost(optimizer)
-    if core.state:
-        return any(True for _ in momentum_buffers(core))
-    defaults = getattr(core, "defaults", {})
-    return "betas" in defaults or bool(defaults.get("momentum"))
 
 
 @torch.no_grad()

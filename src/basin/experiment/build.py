@@ -155,7 +155,7 @@ def _make(path: str, node: Settings, **available: Any) -> Any:
         return made(**{key: value for key, value in available.items() if key in named})
     except (InstantiationException, ValueError, TypeError) as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) else error
-        if not isinstance(cause, (ValueError, TypeError)):
+        if not isinstance(cause, (ValueError, TypeError, ImportError)):
             raise
         text = str(cause)
         argument = ARGUMENT.match(text)

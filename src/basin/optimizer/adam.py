@@ -16,8 +16,8 @@ from basin.core.clock import Clock
 from basin.core.parameters import fused
 from basin.core.protocols import Parameters
 from basin.optimizer.counted import by_updates
-from basin.optimizer.ranges import at_least_0, below_1, finite
-from basin.optimizer.sgdw import check_decay, shrinkage
+from basin.optimizer.decay import DECAYS, Normalised, shrinkage
+from basin.optimizer.ranges import at_least_0, below_1, one_of
 
 EPS = ("after", "before")
 
@@ -67,18 +67,12 @@ class Adam(torch.optim.Optimizer):
         at_least_0(lr=lr, eps=eps, weight_decay=weight_decay)
         for beta in betas:
             below_1(betas=beta)
-        finite(cycle_factor=cycle_factor)
-        if cycle_factor < 1:
-            raise ValueError(f"cycle_factor={cycle_factor} is less than 1: cycles would vanish")
-        if cycle_epochs is not None and not cycle_epochs * clock.steps_per_epoch >= 1:
-            raise ValueError(f"cycle_epochs={cycle_epochs} is less than one update")
-        if eps_position not in EPS:
-            raise ValueError(f"eps_position={eps_position!r} is not one of {', '.join(EPS)}")
-        check_decay(decay)
+        one_of(EPS, eps_position=eps_position)
+        one_of(DECAYS, decay=decay)
         fields = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, fields)
         self._before, self._decay, self._amsgrad = eps_position == "before", decay, amsgrad
-        self._cycle, self._factor, self._clock = cycle_epochs, cycle_factor, clock
+        self._normalised = Normalised(cycle_epochs, cycle_factor, clock)
         names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if amsgrad else []))
         for group in self.param_groups:
             group["step"] = 0
@@ -90,23 +84,10 @@ class Adam(torch.optim.Optimizer):
         loss = closure()
         with torch.no_grad():
             for group in self.param_groups:
-                scale = self._normaliser(group["step"])
-                group["step"] += 1
-                scaled = {**group, "weight_decay": scale * group["weight_decay"]}
+                now = self._normalised.advance_(group)
                 for part in by_updates(self, group, "exp_avg", "exp_avg_sq"):
-                    self._update(scaled, *part)
+                    self._update(now, *part)
         return loss
-
-    def _normaliser(self, done: int) -> float:
-        """1 / sqrt(updates of the cycle that update number `done` belongs to)."""
-        if self._cycle is None:
-            return 1.0
-        length = self._cycle * self._clock.steps_per_epoch  # updates
-        end = length
-        while done >= end - 1e-6:
-            length *= self._factor
-            end += length
-        return 1 / sqrt(length)
 
     def _update(
         self,

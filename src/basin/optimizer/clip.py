@@ -8,7 +8,7 @@ from torch import Tensor
 from basin.core.parameters import norm
 from basin.core.protocols import Optimizer
 from basin.optimizer.gradient_wrapper import GradientWrapper
-from basin.optimizer.ranges import above_0
+from basin.optimizer.ranges import above_0, one_of
 
 KINDS = ("norm", "value", "adaptive")
 TINY = 1e-12
@@ -49,8 +49,7 @@ class Clip(GradientWrapper):
     """
 
     def __init__(self, *, base: Optimizer, kind: str, limit: float) -> None:
-        if kind not in KINDS:
-            raise ValueError(f"kind={kind!r} is not one of {', '.join(KINDS)}")
+        one_of(KINDS, kind=kind)
         above_0(limit=limit)
         changes = {
             "norm": lambda weights, gradients: by_norm_(gradients, limit),

@@ -14,7 +14,7 @@ from basin.core.clock import Clock
 from basin.core.parameters import group_parameters, norm
 from basin.core.protocols import Closure, Parameters
 from basin.optimizer.langevin import Langevin, Particle
-from basin.optimizer.ranges import above_0, at_least_0, at_most_1, below_1
+from basin.optimizer.ranges import above_0, at_least_0, at_least_1, below_1, one_of
 from basin.optimizer.ranks import common_noise
 from basin.optimizer.scoping import Scoping
 
@@ -61,14 +61,15 @@ class EntropySGD(torch.optim.Optimizer):
     ) -> None:
         at_least_0(lr=lr, weight_decay=weight_decay, inner_weight_decay=inner_weight_decay)
         at_least_0(noise=noise, gamma=gamma or 0.0, growth=growth or 0.0)
-        below_1(momentum=momentum, inner_momentum=inner_momentum)
-        at_most_1(alpha=alpha)
+        below_1(momentum=momentum, inner_momentum=inner_momentum, alpha=alpha)
         above_0(inner_lr=inner_lr, epochs=epochs)
-        if steps < 1:
-            raise ValueError(f"steps={steps} is less than 1: L inner steps make one update")
-        for name, value, known in (("outer", outer, OUTER), ("coupling", coupling, COUPLING)):
-            if value not in known:
-                raise ValueError(f"{name}={value!r} is not one of {', '.join(known)}")
+        at_least_1(steps=steps)
+        one_of(OUTER, outer=outer)
+        one_of(COUPLING, coupling=coupling)
+        if gamma == 0 and scale_by_gamma:
+            raise ValueError(
+                "gamma=0 with scale_by_gamma=true would move nothing; give scale_by_gamma=false"
+            )
         fields = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         first, updates = params[0]["params"][0], epochs * clock.steps_per_epoch / steps
         self._scoping = Scoping(gamma=gamma, growth=growth, length=updates, like=first)
@@ -79,7 +80,7 @@ class EntropySGD(torch.optim.Optimizer):
         for group in self.param_groups:
             group["inner_weight_decay"] = 0.0 if group.get("spared") else inner_weight_decay
             for p in group["params"]:
-                self.state[p] = {"momentum_buffer": torch.zeros_like(p)}
+                self.state[p] = {} if self._plain else {"momentum_buffer": torch.zeros_like(p)}
         self._t = 0
 
     def step(self, closure: Closure) -> Any:  # type: ignore[override]

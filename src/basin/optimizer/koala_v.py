@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from basin.core.parameters import group_parameters
 from basin.core.protocols import Closure, Parameters
 from basin.optimizer.koala import SMALLEST, Block, Koala
 from basin.optimizer.ranges import at_least_0
@@ -36,8 +37,12 @@ class KoalaV(Koala):
         r: float | None,
     ) -> None:
         at_least_0(sigma=sigma, q=q)
+        if sigma == q == 0:
+            raise ValueError("sigma=0, q=0: without variance nothing moves; give one above 0")
         super().__init__(params, lr=lr, weight_decay=weight_decay, r=r, filtered={"sigma": sigma})
         self._q = q
+        for p in group_parameters(self):
+            self.state[p] = {}  # no tensor has a state of its own
 
     def step(self, closure: Closure) -> Any:  # type: ignore[override]
         """One update with the gradient and the losses of one call."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from basin.core.parameters import taking_part
 from basin.core.protocols import Parameters
-from basin.optimizer.ranges import above_0, at_least_0, below_1
+from basin.optimizer.ranges import above_0, at_least_0, below_1, check_nesterov
 
 
 def trust(weights: Tensor, updates: Tensor, moves: Tensor) -> Tensor:
@@ -46,6 +46,7 @@ class Lars(torch.optim.Optimizer):
         at_least_0(lr=lr, weight_decay=weight_decay, eps=eps)
         below_1(momentum=momentum)
         above_0(coefficient=coefficient)
+        check_nesterov(nesterov, momentum)
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         self._nesterov, self._coefficient, self._eps = nesterov, coefficient, eps
         self._clip, self._adapt_spared = clip, adapt_spared

@@ -9,16 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from basin.core.momentum import keeps_momentum
 from basin.core.parameters import (
     Following,
     Predicting,
     group_parameters,
-    keeps_momentum,
+    levels,
     momentum_buffers,
     reset_momentum_,
 )
 from basin.core.protocols import Batches, Optimizer
-from basin.optimizer.ranges import at_most_1
+from basin.optimizer.ranges import above_0, at_most_1, one_of
 from basin.optimizer.wrapper import Wrapper, refuse_replicas
 
 MOMENTA = ("none", "reset", "pullback")
@@ -44,7 +45,8 @@ class Lookahead(Wrapper, Predicting, Following):
 
     momentum: at a meeting the base's is left (`none`), set to zero (`reset`), or interpolated like
     the weights with what it was after the meeting before (`pullback`; zero before the first).
-    The slow weights, with the BN buffers of the live (fast) ones, are the solution `slow`.
+    The slow weights, with the BN buffers of the live (fast) ones, are the solution `slow`; around
+    another Lookahead it is `slow_2`, and so on.
     Differs: pullback is the paper's rule; the authors' PyTorch code caches an alias of the buffer.
     """
 
@@ -53,15 +55,17 @@ class Lookahead(Wrapper, Predicting, Following):
     ) -> None:
         super().__init__(base)
         at_most_1(alpha=alpha)
+        above_0(alpha=alpha)
         if k < 1:
             raise ValueError(f"k={k} is less than 1: the base takes k steps between meetings")
-        if momentum not in MOMENTA:
-            raise ValueError(f"momentum={momentum!r} is not one of {', '.join(MOMENTA)}")
+        one_of(MOMENTA, momentum=momentum)
         refuse_replicas(base, "lookahead")
         if momentum != "none" and not keeps_momentum(base):
             raise ValueError(f"momentum={momentum}: the base has no momentum; take momentum=none")
         self._model = model
         self._alpha, self._k, self._momentum = alpha, k, momentum
+        inside = sum(isinstance(level, Lookahead) for level in levels(base))
+        self._suffix = f"_{inside + 1}" if inside else ""
         self._steps = 0  # since the latest meeting
         self.slow = [p.detach().clone() for p in group_parameters(self)]
         self._cached: list[Tensor] = []  # momenta after the latest meeting
@@ -98,7 +102,7 @@ class Lookahead(Wrapper, Predicting, Following):
         slow = dict(zip(group_parameters(self), self.slow, strict=True))
         for live, own in zip(self._model.parameters(), module.parameters(), strict=True):
             own.copy_(slow.get(live, live))
-        yield "slow", module
+        yield f"slow{self._suffix}", module
 
     def own_state(self) -> dict[str, Any]:
         """Slow weights, cached momenta, and the place in the cycle."""

@@ -8,17 +8,13 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from basin.core.group import rank_and_size
 from basin.core.random import derive
 
 
 def several() -> bool:
     """Whether other processes take part."""
-    return dist.is_available() and dist.is_initialized()
-
-
-def number_of_ranks() -> int:
-    """Processes of the run."""
-    return dist.get_world_size() if several() else 1
+    return rank_and_size()[1] > 1
 
 
 def mean_over_ranks(values: Tensor) -> Tensor:

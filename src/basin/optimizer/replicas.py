@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from basin.core.parameters import norm
+from basin.core.parameters import gradients, norm
 
 
 @torch.no_grad()
@@ -26,6 +26,18 @@ def squared_distance(models: Sequence[nn.Module], centre: nn.Module) -> Tensor:
         for m in models
     ]
     return torch.stack(squares).mean()
+
+
+@torch.no_grad()
+def couple_(weights: Sequence[Tensor], centre: Sequence[Tensor], strength: Tensor) -> None:
+    """g += strength (w - centre), of the weights that have a gradient."""
+    pairs = zip(weights, centre, strict=True)
+    moving = [(p.detach(), c.detach()) for p, c in pairs if p.grad is not None]
+    if moving:
+        mine, at = (list(column) for column in zip(*moving, strict=True))
+        away = list(torch._foreach_sub(mine, at))
+        torch._foreach_mul_(away, strength)
+        torch._foreach_add_(gradients(weights), away)
 
 
 @torch.no_grad()

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from basin.core.batchnorm import reestimate_
 from basin.core.clock import Clock
-from basin.core.parameters import Following, Predicting, gradients
+from basin.core.parameters import Following, Predicting
 from basin.core.protocols import Batches, Closure, Parameters
-from basin.optimizer.ranges import at_least_0
-from basin.optimizer.replicas import MeanLogits, shuffle_, squared_distance, write_mean_
+from basin.optimizer.ranges import at_least_0, at_least_1
+from basin.optimizer.replicas import MeanLogits, couple_, shuffle_, squared_distance, write_mean_
 from basin.optimizer.scoping import Scoping
 from basin.optimizer.sgd import SGD
 
@@ -22,15 +22,14 @@ from basin.optimizer.sgd import SGD
 class ReplicatedSGD(Predicting, Following):
     """Replica a: SGD with the gradient of its own minibatch and 2 gamma (w^a - centre).
 
-    The live model is the centre, the replicas' mean, buffers included (of integers the mean rounded
-    up). gamma: field of the groups; it is multiplied by 1 + growth at every epoch, and growth null
-    is ten thousandfold over `epochs`; gamma null is loss / |w^a - centre|^2 (means over replicas)
-    at the first step. coupling_every: steps from the first of every epoch, each coupling so much
-    stronger. independent: replicas begin with their own weights, else all with the model's.
+    The live model is the centre, the replicas' mean, buffers included (integers rounded up). gamma:
+    field of the groups; it is multiplied by 1 + growth at every epoch, and growth null is ten
+    thousandfold over `epochs`; null: loss / |w^a - centre|^2 at the first step. coupling_every:
+    steps from the first of every epoch, each coupling so much stronger. independent: replicas begin
+    with their own weights, else all with the model's.
     scale_lr: lr is each replica's; false: lr / replicas, as where their mean loss is minimised.
-    decay_times_replicas: weight decay is so many times stronger, as in the authors' code; false is
-    its nominal value. Solutions: `replicas`, the mean of their logits, and with `reestimate`
-    `centre`, whose BN statistics are taken anew over the augmented training set.
+    decay_times_replicas: weight decay is so many times stronger (the authors' code). Solutions:
+    `replicas`, their mean logits; with `reestimate` `centre`, its BN statistics taken anew.
     Differs: another replica's first weights are the model's shuffled within each tensor, which has
     the distribution of a fresh draw; gamma is measured on a minibatch, not on the training set.
     """
@@ -56,9 +55,9 @@ class ReplicatedSGD(Predicting, Following):
         epochs: float,
     ) -> None:
         at_least_0(lr=lr, gamma=gamma or 0.0, growth=growth or 0.0, epochs=epochs)
-        for name, count in (("replicas", replicas), ("coupling_every", coupling_every)):
-            if count < 1:
-                raise ValueError(f"{name}={count} is less than 1")
+        at_least_1(replicas=replicas, coupling_every=coupling_every)
+        if gamma is None and replicas > 1 and not independent:
+            raise ValueError("gamma=null: with independent=false no distance measures it; give one")
         like = next(model.parameters())
         self._scoping = Scoping(gamma=gamma, growth=growth, length=epochs, like=like)
         self._every, self._clock, self._reestimate = coupling_every, clock, reestimate
@@ -69,6 +68,7 @@ class ReplicatedSGD(Predicting, Following):
             "weight_decay": replicas if decay_times_replicas else 1.0,
         }
         sgd: dict[str, Any] = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        switches: dict[str, Any] = {"nesterov": nesterov, "dampening": 0.0, "reset_on_drop": False}
         fields = {**sgd, "gamma": self._scoping.gamma}
         self.param_groups: Parameters = [{**fields, **group} for group in params]
         self.replicas = [copy.deepcopy(model) for _ in range(replicas)]
@@ -78,8 +78,7 @@ class ReplicatedSGD(Predicting, Following):
         for replica in self.replicas:
             own = dict(zip(model.parameters(), replica.parameters(), strict=True))
             groups = [{**g, "params": [own[p] for p in g["params"]]} for g in params]
-            switches: dict[str, Any] = {"nesterov": nesterov, "reset_on_drop": False}
-            self._optimizers.append(SGD(groups, **sgd, dampening=0.0, **switches))
+            self._optimizers.append(SGD(groups, **sgd, **switches))
         write_mean_(self.replicas, self._live)
 
     @property
@@ -97,10 +96,8 @@ class ReplicatedSGD(Predicting, Following):
         loss = torch.stack(losses).mean()
         epoch, turn = divmod(self._t, self._clock.steps_per_epoch)
         with torch.no_grad():
-            if self._scoping.measures and self._t == 0:
-                self._scoping.measure_(loss, squared_distance(self.replicas, self._live))
-            if turn % self._every == 0:
-                self._couple(epoch)
+            if len(self.replicas) > 1:
+                self._couple(loss, epoch, turn)
             for optimizer in self._optimizers:
                 for group, own in zip(self.param_groups, optimizer.param_groups, strict=True):
                     own.update({name: group[name] * by for name, by in self._factors.items()})
@@ -109,18 +106,16 @@ class ReplicatedSGD(Predicting, Following):
         self._t += 1
         return loss
 
-    def _couple(self, epoch: int) -> None:
-        """Add 2 gamma (w^a - centre) to every replica's gradient."""
+    def _couple(self, loss: Tensor, epoch: int, turn: int) -> None:
+        """Add 2 gamma (w^a - centre) to every replica's gradient, where it is the turn for it."""
+        if self._scoping.measures and self._t == 0:
+            self._scoping.measure_(loss, squared_distance(self.replicas, self._live))
+        if turn % self._every:
+            return
         for optimizer in self._optimizers:
             for group, own in zip(self.param_groups, optimizer.param_groups, strict=True):
-                pairs = zip(own["params"], group["params"], strict=True)
-                moving = [(p.detach(), c.detach()) for p, c in pairs if p.grad is not None]
-                if moving:
-                    mine, centre = (list(column) for column in zip(*moving, strict=True))
-                    away = list(torch._foreach_sub(mine, centre))
-                    gamma = self._scoping.strength(group["gamma"], epoch)
-                    torch._foreach_mul_(away, 2 * self._every * gamma)
-                    torch._foreach_add_(gradients(own["params"]), away)
+                gamma = self._scoping.strength(group["gamma"], epoch)
+                couple_(own["params"], group["params"], 2 * self._every * gamma)
 
     def follow_(self) -> None:
         """Every replica is the live model, buffers included."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from basin.core.group import rank_and_size
 from basin.core.protocols import Optimizer
-from basin.optimizer.ranks import number_of_ranks
+from basin.optimizer.ranges import at_least_1, one_of
 from basin.optimizer.wrapper import refuse_replicas
 
 DECAYS = ("base", "loss")
@@ -11,8 +12,7 @@ DECAYS = ("base", "loss")
 
 def check_base(base: Optimizer, decay: str) -> None:
     """Raise ValueError where the gradient would not reach the base, or a field is taken."""
-    if decay not in DECAYS:
-        raise ValueError(f"decay={decay!r} is not one of {', '.join(DECAYS)}")
+    one_of(DECAYS, decay=decay)
     refuse_replicas(base, "sam")
     for group in base.param_groups:
         if "loss_decay" in group:
@@ -25,12 +25,10 @@ def check_base(base: Optimizer, decay: str) -> None:
 
 def check_counts(m: int | None, ascent_steps: int, batch_size: int | None) -> None:
     """Raise ValueError for a count below 1, and where m does not divide a rank's minibatch."""
-    for name, count in (("m", m), ("ascent_steps", ascent_steps)):
-        if count is not None and count < 1:
-            raise ValueError(f"{name}={count} is less than 1")
+    at_least_1(m=m, ascent_steps=ascent_steps)
     if m is None or batch_size is None:
         return
-    ranks = number_of_ranks()
+    _, ranks = rank_and_size()
     share = batch_size // ranks
     if m > share or share % m:
         each = f" of each of {ranks} processes" if ranks > 1 else ""

@@ -9,27 +9,13 @@ from typing import Any
 
 import torch
 
+from basin.core.clock import Clock
 from basin.core.parameters import reset_momentum_, taking_part
 from basin.core.protocols import Parameters
-from basin.optimizer.ranges import at_least_0, below_1
+from basin.optimizer.decay import DECAYS, Normalised, shrinkage
+from basin.optimizer.ranges import at_least_0, below_1, check_nesterov, one_of
 
 FORMS = ("torch", "velocity")
-DECAYS = ("coupled", "lr", "multiplier")
-
-
-def shrinkage(group: dict[str, Any], decay: str) -> float:
-    """What weights are multiplied by before an update: 1 for decay in the gradient.
-
-    `lr`: 1 - lr wd, as PyTorch; `multiplier`: 1 - eta wd, eta the schedule's factor (the paper).
-    """
-    rates = {"coupled": 0.0, "lr": group["lr"], "multiplier": group.get("lr_factor", 1.0)}
-    return 1.0 - rates[decay] * float(group["weight_decay"])
-
-
-def check_decay(decay: str) -> None:
-    """Raise ValueError where there is no such kind."""
-    if decay not in DECAYS:
-        raise ValueError(f"decay={decay!r} is not one of {', '.join(DECAYS)}")
 
 
 class SGDW(torch.optim.Optimizer):
@@ -37,7 +23,8 @@ class SGDW(torch.optim.Optimizer):
 
     They are equal while lr is constant. nesterov: w -= lr (g + mu buf); w += mu v - lr g.
     decay: `coupled` g += wd w; `lr` w *= 1 - lr wd; `multiplier` w *= 1 - eta wd, eta the
-    schedule's factor. reset_on_drop: as in `sgd.SGD`.
+    schedule's factor. cycle_epochs: weight_decay is the normalised one (`decay.Normalised`).
+    reset_on_drop: as in `sgd.SGD`.
     """
 
     def __init__(
@@ -50,20 +37,20 @@ class SGDW(torch.optim.Optimizer):
         form: str,
         weight_decay: float,
         decay: str,
+        cycle_epochs: float | None,
+        cycle_factor: float | None,
         reset_on_drop: bool,
+        clock: Clock,
     ) -> None:
         at_least_0(lr=lr, weight_decay=weight_decay)
         below_1(momentum=momentum)
-        if nesterov and momentum == 0:
-            raise ValueError(
-                "nesterov=true, momentum=0: it needs a momentum above 0; else give nesterov=false"
-            )
-        if form not in FORMS:
-            raise ValueError(f"form={form!r} is not one of {', '.join(FORMS)}")
-        check_decay(decay)
+        check_nesterov(nesterov, momentum)
+        one_of(FORMS, form=form)
+        one_of(DECAYS, decay=decay)
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         self._nesterov, self._form, self._decay = nesterov, form, decay
         self._reset_on_drop = reset_on_drop
+        self._normalised = Normalised(cycle_epochs, cycle_factor, clock)
         for group in self.param_groups:
             group["last_lr"] = lr
             for p in group["params"]:
@@ -77,7 +64,7 @@ class SGDW(torch.optim.Optimizer):
                 reset_momentum_(self)
             for group in self.param_groups:
                 group["last_lr"] = group["lr"]
-                self._update(group)
+                self._update(self._normalised.advance_(group))
         return loss
 
     def _update(self, group: dict[str, Any]) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 import torch
 
 from basin.core.protocols import Parameters
-from basin.optimizer.ranges import at_least_0
+from basin.optimizer.ranges import at_least_0, below_1, finite
 
+RANGES = {"betas": below_1, "momentum": below_1, "eps": at_least_0}
+"""Of numbers that go by one name everywhere; others are finite."""
 REFUSED = ("LBFGS", "SparseAdam")
 """LBFGS reads the loss back and takes one group; SparseAdam needs sparse gradients."""
 
@@ -36,9 +38,10 @@ def by_name(
         raise ValueError(f"name={name!r} is no optimizer of torch.optim that runs here; {hint}")
     kind = getattr(torch.optim, name)
     accepted = inspect.signature(kind).parameters
+    check(arguments)
     for key in arguments:
-        if key in ("params", "lr", "weight_decay"):
-            raise ValueError(f"arguments.{key}: give {key} beside `arguments`, not in it")
+        if key in ("maximize", "differentiable"):
+            raise ValueError(f"arguments.{key}: losses are minimised, and updates not derived")
         if key not in accepted:
             raise ValueError(f"arguments.{key}: {name} has {', '.join(list(accepted)[1:])}")
     fields = {"lr": lr, "weight_decay": weight_decay}
@@ -48,6 +51,19 @@ def by_name(
     own = {key: value for key, value in fields.items() if key in accepted}
     try:
         optimizer: torch.optim.Optimizer = kind(params, **own, **arguments)
-    except TypeError as error:
+    except (TypeError, RuntimeError) as error:  # RuntimeError of two kernels at once
         raise ValueError(f"arguments={dict(arguments)}: {name}: {error}") from None
     return optimizer
+
+
+def check(arguments: Mapping[str, Any]) -> None:
+    """Raise ValueError for what has a key of its own, and for numbers out of range.
+
+    Not every optimizer of these libraries looks at its numbers.
+    """
+    for key, value in arguments.items():
+        if key in ("params", "name", "lr", "weight_decay"):
+            raise ValueError(f"arguments.{key}: give {key} beside `arguments`, not in it")
+        for number in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(number, (int, float)):
+                RANGES.get(key, finite)(**{f"arguments.{key}": number})

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from basin.core.group import rank_and_size
+
 BUCKET_BYTES = 32 << 20
 """Tensors are summed in flat buffers of about this size, the next one filled meanwhile."""
 
@@ -17,9 +19,7 @@ class Ranks:
     """The process group that torch.distributed has; one rank where it is not initialised."""
 
     def __init__(self) -> None:
-        several = dist.is_available() and dist.is_initialized()
-        self.rank = dist.get_rank() if several else 0
-        self.size = dist.get_world_size() if several else 1
+        self.rank, self.size = rank_and_size()
 
     def share(self, num: int) -> slice:
         """Our part of `num` examples in order; parts differ by at most one example."""

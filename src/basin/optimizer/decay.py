@@ -1,0 +1,56 @@
+"""Weight decay: in the gradient or beside it, and normalised by the length of a cycle.
+
+Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization" (arXiv:1711.05101).
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any
+
+from basin.core.clock import Clock
+from basin.optimizer.ranges import finite
+
+DECAYS = ("coupled", "lr", "multiplier")
+
+
+def shrinkage(group: dict[str, Any], decay: str) -> float:
+    """What weights are multiplied by before an update: 1 for decay in the gradient.
+
+    `lr`: 1 - lr wd, as PyTorch; `multiplier`: 1 - eta wd, eta the schedule's factor (the paper).
+    """
+    rates = {"coupled": 0.0, "lr": group["lr"], "multiplier": group.get("lr_factor", 1.0)}
+    return 1.0 - rates[decay] * float(group["weight_decay"])
+
+
+class Normalised:
+    """1 / sqrt(updates of the present cycle), what a normalised decay is times (appendix B.1).
+
+    epochs: length of the first cycle, or None: the decay as it stands. factor: each cycle is so
+    many times longer than the one before (the restarts of SGDR); None is 1.
+    """
+
+    def __init__(self, epochs: float | None, factor: float | None, clock: Clock) -> None:
+        self._factor = 1.0 if factor is None else factor
+        finite(cycle_factor=self._factor)
+        if self._factor < 1:
+            raise ValueError(f"cycle_factor={factor} is less than 1: cycles would vanish")
+        if epochs is not None and not epochs * clock.steps_per_epoch >= 1:
+            raise ValueError(f"cycle_epochs={epochs} is less than one update")
+        self._length = None if epochs is None else epochs * clock.steps_per_epoch  # updates
+
+    def factor(self, done: int) -> float:
+        """For update number `done`, from 0."""
+        if self._length is None:
+            return 1.0
+        length = end = self._length
+        while done >= end - 1e-6:
+            length *= self._factor
+            end += length
+        return 1 / sqrt(length)
+
+    def advance_(self, group: dict[str, Any]) -> dict[str, Any]:
+        """The group's fields for its next update, which is counted in its field `step`."""
+        done = group.get("step", 0)
+        group["step"] = done + 1
+        return {**group, "weight_decay": self.factor(done) * group["weight_decay"]}
