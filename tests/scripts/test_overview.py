@@ -86,3 +86,15 @@ def test_the_list_of_experiments_counts_the_cells_of_each_table(state):
             numbers = (len(runs), len(table.cells), len(trusted), len(experiments))
             counted[table.name] = (table.paper, table.name, *map(str, numbers))
     assert listed == counted
+
+
+def test_headers_say_whether_a_scaled_down_experiment_was_run(state):
+    ran = {
+        point["experiment"]
+        for record in state.archive.records.values()
+        for point in record.head["cells"]
+        if not point["overrides"]
+    }
+    for file in (CONFIGS / "experiment").rglob("mini*.yaml"):
+        name = str(file.relative_to(CONFIGS / "experiment").with_suffix(""))
+        assert (read_header(file).fields["ours"] == "not run") == (name not in ran), name

@@ -160,7 +160,7 @@ def test_a_failing_run_does_not_stop_the_others_and_a_signal_does(generated, tmp
 def test_all_tables_are_an_overview(generated, capsys):
     text = run(generated, "table=all", capsys=capsys).out
     cells, grid, total = rows(text)[1:]
-    assert cells[:4] == ["cells", "5", "3", "1"] and grid[:3] == ["grid", "4", "0"]
+    assert cells[:5] == ["cells", "5", "1", "3", "1"] and grid[:4] == ["grid", "4", "0", "0"]
     assert total[0] == "all, shared runs once" and total[-2] == "7"
 
 
@@ -215,8 +215,20 @@ def test_a_record_of_another_recipe_is_stale(generated, tmp_path, capsys):
         (["table=cells", "budget_hours=-1"], "budget_hours=-1 is not a number of hours above 0"),
         (["table=cells", "compare=SGD"], "compare=SGD is not two methods"),
         (["table=cells", "compare=SGD,Adam"], "no cell of Adam; there are SGD"),
+        (["table=cells", "compare=SGD,SGD"], "compare=SGD,SGD is not two methods"),
+        (["table=cells", "compare=SGD,SWA", "action=run"], "action=run goes without it"),
+        (
+            ["table=cells", "table=grid"],
+            "table was given before; several go into one, as table=A,B",
+        ),
         (["table=cells", "action=run", "--", "lr=0.1"], "-- lr=0.1: only the launcher"),
+        (["table=cells", "action=run", "--", "device"], "-- device: only the launcher"),
     ],
 )
 def test_mistakes_are_answered(generated, capsys, words, message):
     assert message in run(generated, *words, code=1, capsys=capsys).err
+
+
+def test_a_folder_without_tables_is_a_mistake(tmp_path, capsys):
+    assert reproduce.main(["table=all", f"folder={tmp_path}"]) == 1
+    assert f"folder={tmp_path} has no table" in capsys.readouterr().err
