@@ -21,9 +21,9 @@ MARKS = re.compile(r"(<!-- overview -->\n).*?(<!-- end of overview -->)", re.DOT
 """Between these lines README.md shows a row a paper."""
 INTRODUCTION = """# Tables
 
-Written by `python scripts/reproduce.py table=all action=render`, which puts every table beside this file as Markdown
-and LaTeX, and all of them on one page, `index.html`; of these only this file is committed. What the columns mean is in
-[docs/tables.md](../../docs/tables.md)."""
+Written by `python scripts/reproduce.py table=all action=render`, which puts every table beside this
+file as Markdown and LaTeX, and all of them on one page, `index.html`; only this file is committed.
+What the columns mean is in [docs/tables.md](../../docs/tables.md)."""
 
 
 def tables_text(request: Request, state: State, costs: Costs) -> str:

@@ -24,8 +24,10 @@ NO_RUN = Recipe("none", "none_none_0000000000", "none", {"dataset": {}}, None, N
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory):
-    """As reproduce.py has it of the records alone. Only what a record was collected for is composed:
-    nothing else has a run."""
+    """As reproduce.py has it of the records alone.
+
+    Only what a record was collected for is composed: nothing else has a run.
+    """
     results = tmp_path_factory.mktemp("results")
     (results / "records").symlink_to(ROOT / "results" / "records")
     archive = read_archive(results)

@@ -219,7 +219,7 @@ def test_a_record_of_another_recipe_is_stale(generated, tmp_path, capsys):
         (["table=cells", "compare=SGD,SWA", "action=run"], "action=run goes without it"),
         (
             ["table=cells", "table=grid"],
-            "table was given before; several go into one, as table=A,B",
+            "given before; several go into one, as table=A,B",
         ),
         (["table=cells", "action=run", "--", "lr=0.1"], "-- lr=0.1: only the launcher"),
         (["table=cells", "action=run", "--", "device"], "-- device: only the launcher"),
