@@ -157,6 +157,21 @@ def test_a_failing_run_does_not_stop_the_others_and_a_signal_does(generated, tmp
         assert len(calls) == count
 
 
+def test_a_run_that_failed_is_named_and_not_begun_again(generated, tmp_path, capsys, monkeypatch):
+    (old,) = [f for f in (generated / "records" / "p").iterdir() if "-s2" in f.name]
+    folder = tmp_path / "records" / "p"
+    folder.mkdir(parents=True)
+    text = old.read_text().replace('"failed": null', '"failed": "OutOfMemoryError: no"')
+    (folder / old.name).write_text(text)
+    monkeypatch.setattr(running, "_train", lambda own: 0)
+    where = (f"results={tmp_path}", "table=cells", "cells=net / SGD", "seeds=2")
+    said = run(generated, *where, "action=run", capsys=capsys)
+    assert said.out == "no run is missing\n"
+    assert f"not begun again, since they failed: {old.stem}" in said.err
+    shown = run(generated, *where, capsys=capsys).out
+    assert "| failed (1 of 3)" in shown and f"{old.stem}: OutOfMemoryError: no" in shown
+
+
 def test_all_tables_are_an_overview(generated, capsys):
     text = run(generated, "table=all", capsys=capsys).out
     cells, grid, total = rows(text)[1:]
