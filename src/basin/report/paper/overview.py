@@ -48,8 +48,8 @@ def _together(name: str, tables: Tables) -> list[str]:
 
 def _counts(outcomes: Sequence[Outcome]) -> list[str]:
     """Columns of HEAD."""
-    words = Counter(one.verdict.word for one in outcomes if one.values)
-    rest = Counter(one.verdict.word for one in outcomes if not one.values)
+    words = Counter(_word(one) for one in outcomes if one.values)
+    rest = Counter(_word(one) for one in outcomes if not one.values)
     rest += Counter({word: n for word, n in words.items() if word not in WORDS})
     reported = [one.cell.reported for one in outcomes]
     return [
@@ -59,6 +59,13 @@ def _counts(outcomes: Sequence[Outcome]) -> list[str]:
         *(str(words[word]) if words[word] else "" for word in WORDS),
         ", ".join(f"{n} {word}" for word, n in sorted(rest.items())),
     ]
+
+
+def _word(outcome: Outcome) -> str:
+    """The verdict; where nothing is reported, what became of a stated expectation."""
+    word = outcome.verdict.word
+    stated = outcome.gain.met if outcome.gain is not None else ""
+    return stated if stated and word == "nothing reported" else word
 
 
 def _left(outcomes: Sequence[Outcome], costs: Costs) -> list[str]:
