@@ -50,7 +50,7 @@ def state(tmp_path_factory):
 
 def test_the_readme_shows_the_committed_records(state):
     readme = (ROOT / "README.md").read_text()
-    assert "<!-- overview -->\n| paper " in readme
+    assert "<!-- overview -->\n\n| paper " in readme
     assert readme_with(readme, state) == readme, AGAIN
 
 
