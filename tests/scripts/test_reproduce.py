@@ -247,3 +247,15 @@ def test_mistakes_are_answered(generated, capsys, words, message):
 def test_a_folder_without_tables_is_a_mistake(tmp_path, capsys):
     assert reproduce.main(["table=all", f"folder={tmp_path}"]) == 1
     assert f"folder={tmp_path} has no table" in capsys.readouterr().err
+
+
+def test_what_was_composed_is_kept_where_the_rest_is_not(tmp_path, capsys):
+    (tmp_path / "tables").mkdir()
+    cells = [
+        {"row": "a", "column": "b", "reported": {"value": 5.0}},
+        {"row": "a", "column": "c", "reported": {"value": 5.0}, "overrides": ["epochs=no"]},
+    ]
+    write_table(tmp_path / "tables" / "cells.yaml", cells, common=COMMON, paper="p")
+    assert "a / c: " in run(tmp_path, "table=cells", code=1, capsys=capsys).err
+    kept = json.loads((tmp_path / ".recipes.json").read_text())["recipes"]
+    assert list(map(json.loads, kept)) == [["experiment=quickstart", "epochs=4"]]
