@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def _do(request: Request, state: reading.State) -> int:
@@ -56,14 +58,22 @@ def _do(request: Request, state: reading.State) -> int:
     if request.compare is not None:
         return 0
     priced = _missing(request, state, costs)
-    if request.action == "show" and not request.is_all:
-        print(showing.points_text(priced, device))
-    if request.action == "run" and priced:
-        print(showing.points_text(priced, device), file=sys.stderr, flush=True)
-        return running.run([point for point, _ in priced], request)
     if request.action == "run":
-        print("no run is missing" + (" that fits the budget" if request.budget_hours else ""))
+        return _run(request, state, priced, device)
+    if not request.is_all:
+        print(showing.points_text(priced, device))
     return 0
+
+
+def _run(
+    request: Request, state: reading.State, priced: list[tuple[Point, Estimate]], device: str
+) -> int:
+    _say_failed(state)
+    if not priced:
+        print("no run is missing" + (" that fits the budget" if request.budget_hours else ""))
+        return 0
+    print(showing.points_text(priced, device), file=sys.stderr, flush=True)
+    return running.run([point for point, _ in priced], request)
 
 
 def _missing(request: Request, state: reading.State, costs: Costs) -> list[tuple[Point, Estimate]]:
@@ -71,6 +81,18 @@ def _missing(request: Request, state: reading.State, costs: Costs) -> list[tuple
     outcomes = [reading.of_seeds(one, request) for _, own in state.tables for one in own]
     priced = in_order(missing(outcomes), costs)
     return priced if request.budget_hours is None else within(priced, request.budget_hours)
+
+
+def _say_failed(state: reading.State) -> None:
+    """Runs that ended with an error count: they are named, and not begun again."""
+    every = [one for _, outcomes in state.tables for one in outcomes]
+    failed = sorted({record.name for one in every for record in one.failed})
+    if failed:
+        print(
+            f"not begun again, since they failed: {', '.join(failed)}; the tables name their"
+            " errors, and python train.py with the words of the run repeats one",
+            file=sys.stderr,
+        )
 
 
 def _say_files(files: Sequence[object], none: str) -> None:

@@ -25,12 +25,14 @@ def read(request: Request) -> State:
     archive = read_archive(request.results)
     recipes = Recipes(CONFIGS, request.results / ".recipes.json")
     tables = []
-    with composing(CONFIGS):
-        for name in request.tables:
-            table = read_table(request.folder / f"{name}.yaml")
-            outcomes = assemble(table, archive, recipes)
-            tables.append((table, [one for one in outcomes if request.wants(one.cell.key)]))
-    recipes.save()
+    try:
+        with composing(CONFIGS):
+            for name in request.tables:
+                table = read_table(request.folder / f"{name}.yaml")
+                outcomes = assemble(table, archive, recipes)
+                tables.append((table, [one for one in outcomes if request.wants(one.cell.key)]))
+    finally:
+        recipes.save()  # composing all takes minutes: what is interrupted goes on from there
     _check_chosen(request, [one.cell for _, outcomes in tables for one in outcomes])
     return State(archive, tables)
 

@@ -44,12 +44,16 @@ def parse(arguments: Sequence[str]) -> Request:
         key, equals, value = word.partition("=")
         if not equals or key not in KEYS:
             raise ValueError(f"{word} is not understood; give {'=, '.join(KEYS)}=, and -- WORDS")
+        if key in given:
+            raise ValueError(f"{word}: {key} was given before; several go into one, as {key}=A,B")
         given[key] = value
     if given.get("action", "show") not in ACTIONS:
         raise ValueError(f"action={given['action']} is not one of {', '.join(ACTIONS)}")
     pair = _list(given.get("compare", ""))
-    if "compare" in given and len(pair) != 2:
+    if "compare" in given and len(set(pair)) != 2:
         raise ValueError(f"compare={given['compare']} is not two methods, as compare=SGD,SWA")
+    if pair and given.get("action", "show") != "show":
+        raise ValueError(f"compare= shows what there is; action={given['action']} goes without it")
     folder = Path(given.get("folder", CONFIGS / "table"))
     for word in rest:
         _check_passed_on(word)
@@ -69,12 +73,14 @@ def parse(arguments: Sequence[str]) -> Request:
 
 def _tables(text: str, folder: Path) -> tuple[str, ...]:
     there = sorted(path.stem for path in folder.glob("*.yaml"))
+    if not there:
+        raise ValueError(f"folder={folder} has no table: no file *.yaml")
     if text == "all":
         return tuple(there)
     names = _list(text)
     for name in names:
         if name not in there:
-            near = get_close_matches(name, there, 3, 0.4) or there
+            near = get_close_matches(name, ["all", *there], 3, 0.4) or there
             raise ValueError(
                 f"table={name}: there is no such table. Did you mean {', '.join(near)}?"
             )
@@ -86,7 +92,8 @@ def _tables(text: str, folder: Path) -> tuple[str, ...]:
 def _check_passed_on(word: str) -> None:
     """Only what leaves a run what it is."""
     key = word.split("=", 1)[0].lstrip("+")
-    if key not in PASSED_ON and not key.startswith(("hydra/", "hydra.", "logger.")):
+    ours = key in PASSED_ON or key.startswith(("hydra/", "hydra.", "logger."))
+    if not ours or "=" not in word:
         raise ValueError(
             f"-- {word}: only the launcher (hydra/..., hydra....) and what is no part of a run's"
             f" identity may be given here: {', '.join(PASSED_ON)}"
@@ -105,7 +112,7 @@ def _list(text: str) -> tuple[str, ...]:
 
 
 def _whole(name: str, text: str) -> int:
-    if not text.isdigit():
+    if not text.isdecimal():
         raise ValueError(f"{name}={text} is not a list of whole numbers, as seeds=0,1,2")
     return int(text)
 

@@ -10,7 +10,7 @@ from basin.report.page.build import page
 from basin.report.paper.cost import Costs, Point
 from basin.report.paper.latex import latex
 from basin.report.paper.markdown import grid_of, table_text
-from basin.report.paper.overview import overview
+from basin.report.paper.overview import overview, overview_of_papers
 from basin.report.paper.rates import Estimate
 from basin.report.paper.text import interval, number
 from basin.report.paper.versus import duels
@@ -18,7 +18,12 @@ from reproduction.reading import State
 from reproduction.request import ROOT, Request
 
 MARKS = re.compile(r"(<!-- overview -->\n).*?(<!-- end of overview -->)", re.DOTALL)
-"""Between these lines README.md shows the overview."""
+"""Between these lines README.md shows a row a paper."""
+INTRODUCTION = """# Tables
+
+Written by `python scripts/reproduce.py table=all action=render`, which puts every table beside this
+file as Markdown and LaTeX, and all of them on one page, `index.html`; only this file is committed.
+What the columns mean is in [docs/tables.md](../../docs/tables.md)."""
 
 
 def tables_text(request: Request, state: State, costs: Costs) -> str:
@@ -80,19 +85,29 @@ def write(request: Request, state: State) -> list[Path]:
             written.append(folder / f"{table.name}{suffix}")
             write_atomically(written[-1], content)
     if request.is_all and not request.cells:
-        summary = overview(state.tables, None)
         written += [folder / "README.md", folder / "index.html"]
-        write_atomically(written[-2], f"# Tables\n\n{summary}\n")
+        write_atomically(written[-2], tables_page(state))
         write_atomically(written[-1], page(state.tables))
-        written += _into_readme(summary, request)
+        written += _into_readme(request, state)
     return written
 
 
-def _into_readme(summary: str, request: Request) -> list[Path]:
-    """The overview in README.md, where it has a place for it; only from the project's results."""
+def tables_page(state: State) -> str:
+    """results/tables/README.md."""
+    return f"{INTRODUCTION}\n\n{overview(state.tables, None)}\n"
+
+
+def readme_with(readme: str, state: State) -> str:
+    """README.md with the overview in its place."""
+    summary = overview_of_papers(state.tables)
+    return MARKS.sub(lambda match: f"{match[1]}\n{summary}\n\n{match[2]}", readme)
+
+
+def _into_readme(request: Request, state: State) -> list[Path]:
+    """Only from the project's results."""
     readme = ROOT / "README.md"
     before = readme.read_text()
-    after = MARKS.sub(lambda match: f"{match[1]}\n{summary}\n\n{match[2]}", before)
+    after = readme_with(before, state)
     if after == before or request.results.resolve() != ROOT / "results":
         return []
     write_atomically(readme, after)

@@ -12,19 +12,31 @@ from basin.model import timm as ours
 from basin.model import torchvision as theirs
 
 
+def named(name, **changes):
+    return {"num_classes": 7, "in_channels": 3, "name": name, "zero_init_residual": None, **changes}
+
+
 @pytest.mark.parametrize("name", ["googlenet", "mobilenet_v3_small", "squeezenet1_1"])
 def test_torchvision_gives_logits_of_any_number_of_classes(name):
-    model = theirs.network(num_classes=7, in_channels=3, name=name)
+    model = theirs.network(**named(name))
     assert model.train()(torch.randn(2, 3, 64, 64)).shape == (2, 7)
 
 
 def test_torchvision_refusals():
     with pytest.raises(ValueError, match="did you mean resnet50"):
-        theirs.network(num_classes=7, in_channels=3, name="resnet_50")
+        theirs.network(**named("resnet_50"))
     with pytest.raises(ValueError, match="takes images of 3 channels, and the data set's have 1"):
-        theirs.network(num_classes=7, in_channels=1, name="resnet18")
+        theirs.network(**named("resnet18", in_channels=1))
     with pytest.raises(ValueError, match="no classifier"):
-        theirs.network(num_classes=7, in_channels=3, name="fcn_resnet50")
+        theirs.network(**named("fcn_resnet50"))
+    with pytest.raises(ValueError, match="zero_init_residual=True is of torchvision's ResNets"):
+        theirs.network(**named("alexnet", zero_init_residual=True))
+
+
+@pytest.mark.parametrize(("zero", "last"), [(None, 1.0), (False, 1.0), (True, 0.0)])
+def test_torchvisions_blocks_begin_as_the_identity_where_asked(zero, last):
+    block = theirs.network(**named("resnet18", zero_init_residual=zero)).layer2[1]
+    assert bool((block.bn2.weight == last).all()) and bool((block.bn1.weight == 1).all())
 
 
 def settings(**changes):

@@ -55,6 +55,17 @@ def test_too_few_runs_say_how_many_are_needed():
     assert word(cell(), (72.5,)).text.startswith("inconclusive (n = 1, ")
 
 
+def test_one_run_is_advised_by_the_spread_of_the_reported_ones():
+    def needed(**reported):
+        return word(cell(reported=reported), (72.5,)).text
+
+    by_sd = needed(spread=0.2, kind="sd", n=5)
+    assert by_sd == "inconclusive (n = 1, 4 needed)"
+    assert needed(spread=0.2 / 5**0.5, kind="se", n=5) == by_sd
+    assert needed(spread=1.96 * 0.2 / 5**0.5, kind="ci95", n=5) == by_sd
+    assert needed(spread=0.2, kind="ci95", n=None) == "inconclusive (n = 1: no interval)"
+
+
 def test_without_a_delta_only_differences_are_found():
     assert word(cell(), TIGHT, delta=None).text == "inconclusive (n = 5; no delta is stated)"
     assert word(cell(70.0), TIGHT, delta=None).word == "better"

@@ -157,10 +157,25 @@ def test_a_failing_run_does_not_stop_the_others_and_a_signal_does(generated, tmp
         assert len(calls) == count
 
 
+def test_a_run_that_failed_is_named_and_not_begun_again(generated, tmp_path, capsys, monkeypatch):
+    (old,) = [f for f in (generated / "records" / "p").iterdir() if "-s2" in f.name]
+    folder = tmp_path / "records" / "p"
+    folder.mkdir(parents=True)
+    text = old.read_text().replace('"failed": null', '"failed": "OutOfMemoryError: no"')
+    (folder / old.name).write_text(text)
+    monkeypatch.setattr(running, "_train", lambda own: 0)
+    where = (f"results={tmp_path}", "table=cells", "cells=net / SGD", "seeds=2")
+    said = run(generated, *where, "action=run", capsys=capsys)
+    assert said.out == "no run is missing\n"
+    assert f"not begun again, since they failed: {old.stem}" in said.err
+    shown = run(generated, *where, capsys=capsys).out
+    assert "| failed (1 of 3)" in shown and f"{old.stem}: OutOfMemoryError: no" in shown
+
+
 def test_all_tables_are_an_overview(generated, capsys):
     text = run(generated, "table=all", capsys=capsys).out
     cells, grid, total = rows(text)[1:]
-    assert cells[:4] == ["cells", "5", "3", "1"] and grid[:3] == ["grid", "4", "0"]
+    assert cells[:5] == ["cells", "5", "1", "3", "1"] and grid[:4] == ["grid", "4", "0", "0"]
     assert total[0] == "all, shared runs once" and total[-2] == "7"
 
 
@@ -215,8 +230,32 @@ def test_a_record_of_another_recipe_is_stale(generated, tmp_path, capsys):
         (["table=cells", "budget_hours=-1"], "budget_hours=-1 is not a number of hours above 0"),
         (["table=cells", "compare=SGD"], "compare=SGD is not two methods"),
         (["table=cells", "compare=SGD,Adam"], "no cell of Adam; there are SGD"),
+        (["table=cells", "compare=SGD,SGD"], "compare=SGD,SGD is not two methods"),
+        (["table=cells", "compare=SGD,SWA", "action=run"], "action=run goes without it"),
+        (
+            ["table=cells", "table=grid"],
+            "given before; several go into one, as table=A,B",
+        ),
         (["table=cells", "action=run", "--", "lr=0.1"], "-- lr=0.1: only the launcher"),
+        (["table=cells", "action=run", "--", "device"], "-- device: only the launcher"),
     ],
 )
 def test_mistakes_are_answered(generated, capsys, words, message):
     assert message in run(generated, *words, code=1, capsys=capsys).err
+
+
+def test_a_folder_without_tables_is_a_mistake(tmp_path, capsys):
+    assert reproduce.main(["table=all", f"folder={tmp_path}"]) == 1
+    assert f"folder={tmp_path} has no table" in capsys.readouterr().err
+
+
+def test_what_was_composed_is_kept_where_the_rest_is_not(tmp_path, capsys):
+    (tmp_path / "tables").mkdir()
+    cells = [
+        {"row": "a", "column": "b", "reported": {"value": 5.0}},
+        {"row": "a", "column": "c", "reported": {"value": 5.0}, "overrides": ["epochs=no"]},
+    ]
+    write_table(tmp_path / "tables" / "cells.yaml", cells, common=COMMON, paper="p")
+    assert "a / c: " in run(tmp_path, "table=cells", code=1, capsys=capsys).err
+    kept = json.loads((tmp_path / ".recipes.json").read_text())["recipes"]
+    assert list(map(json.loads, kept)) == [["experiment=quickstart", "epochs=4"]]

@@ -3,6 +3,7 @@
 const dialog = document.querySelector("dialog");
 const COLOURS = ["#2f6fb3", "#d1702c", "#3b9462", "#a8478f", "#8a7a1e", "#4d5fc4", "#b5434b", "#3a96a3"];
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
+const BORDERS = ["solid", "dashed", "dotted", "double"]; // of the legend's markers, as the dashes
 let charts = [];
 
 async function inflated(id) {
@@ -43,7 +44,10 @@ function joined(runs, axis, chosen) {
     });
   });
   const names = [...new Set(series.map((one) => one.name))];
-  return { data, series: series.map((one) => ({ ...one, dash: DASHES[names.indexOf(one.name) % DASHES.length] })) };
+  return { data, series: series.map((one) => {
+    const kind = names.indexOf(one.name);
+    return { ...one, kind: kind % DASHES.length, colour: runs.length > 1 ? one.number : kind };
+  }) };
 }
 
 function chart(into, title, runs, axis, chosen, logarithmic) {
@@ -57,9 +61,10 @@ function chart(into, title, runs, axis, chosen, logarithmic) {
     scales: { x: { time: false }, y: logarithmic && positive ? { distr: 3 } : {} },
     axes: [{ ...axes, label: axis.replace("_", " ") }, { ...axes, size: 62 }],
     series: [{ label: axis.replace("_", " ") }, ...series.map((one) => ({
-      label: `${one.name}, seed ${one.run.seed}`, stroke: COLOURS[one.number % COLOURS.length],
-      width: 1.6, dash: one.dash, spanGaps: true,
+      label: `${one.name}, seed ${one.run.seed}`, stroke: COLOURS[one.colour % COLOURS.length],
+      width: 1.6, dash: DASHES[one.kind], spanGaps: true,
     }))],
+    legend: { markers: { dash: (plot, index) => (index ? BORDERS[series[index - 1].kind] : "solid") } },
     focus: { alpha: 0.25 },
   };
   charts.push(new uPlot(options, data, into));

@@ -103,8 +103,8 @@ def _too_few(
     sd: float | None, right: Arm, delta: float | None, reported: Reported, n: int = 1
 ) -> str:
     """n, and the n that 80 % power would need, as far as anyone can know it."""
-    if sd is None and reported.spread is not None and reported.kind == "sd":
-        sd = reported.spread  # the only one there is
+    if sd is None:
+        sd = _spread_of_runs(reported, right)  # the only one there is
     if delta is None:
         return f"n = {n}; no delta is stated"
     if sd is None:
@@ -113,3 +113,10 @@ def _too_few(
     if needed is None:
         return f"n = {n}; no n suffices, the reported number is too uncertain"
     return f"n = {n}, {needed} needed" if needed > n else f"n = {n}, a difference near delta"
+
+
+def _spread_of_runs(reported: Reported, arm: Arm) -> float | None:
+    """The standard deviation of the reported runs; None where it is not known."""
+    if reported.kind == "sd":
+        return reported.spread
+    return arm.se * sqrt(reported.n) if arm.se and reported.n else None
