@@ -14,9 +14,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from compare import names, read
+from compare import read
 
 from basin.report.phase import draw_phases, jumps
+from basin.report.runs import Run
+
+
+def label(run: Run) -> str:
+    """What tells such runs apart, and the folder."""
+    optimizer = run.settings["optimizer"]
+    method = optimizer["_target_"].rpartition(".")[2]
+    values = {key: run.settings.get(key) for key in ("lr", "weight_decay")}
+    values["radius"] = optimizer.get("radius")
+    fields = "".join(f", {key} {v:g}" for key, v in values.items() if v is not None)
+    return f"{method}{fields} ({run.path.name})"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not chosen.factor > 1:
             raise ValueError(f"--factor {chosen.factor} is not above 1")
         runs = [read(path) for path in dict.fromkeys(chosen.runs)]
-        called = names(runs)
+        called = [label(run) for run in runs]
         draw_phases(runs, called, chosen.output)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -41,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         at = jumps(*run.curve("train", "loss"), chosen.factor)
         where = f" at epochs {', '.join(f'{epoch:g}' for epoch in at)}" if at else ""
         norms = run.curve("si_norm")[1]
-        print(f"{name or run.path.name}: {len(at)} jumps{where};", end=" ")
+        print(f"{name}: {len(at)} jumps{where};", end=" ")
         print(f"norm from {min(norms):.4g} to {max(norms):.4g}, at the end {norms[-1]:.4g}")
     print(f"picture: {chosen.output}")
     return 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from basin.report.curves import palette
 from basin.report.runs import Run
@@ -46,9 +47,9 @@ def draw_phases(runs: Sequence[Run], names: Sequence[str], output: Path) -> None
         _phase(phase, run, colour)
     for axes, label in ((loss, "training loss"), (norm, "norm"), (rate, "effective learning rate")):
         _axes(axes, "epoch", label)
-    for axes in (loss, rate):
-        axes.set_yscale("log")
+    loss.set_yscale("log")
     _axes(phase, "effective learning rate", "mean effective gradient norm")
+    phase.xaxis.set_minor_formatter(NullFormatter())
     figure.legend(*norm.get_legend_handles_labels(), loc="outside upper left", frameon=False)
     figure.savefig(output)
 
