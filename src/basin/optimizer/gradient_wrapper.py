@@ -32,7 +32,8 @@ class GradientWrapper(Wrapper):
                 name = type(self).__name__.lower()
                 raise ValueError(
                     f"{name} around sam with {level.combines} would change each part and not the"
-                    f" gradient of the step; swap them: optimizer=sam optimizer@optimizer.base={name}"
+                    " gradient of the step; swap them: optimizer=sam"
+                    f" optimizer@optimizer.base={name}"
                 )
 
     def step(self, closure: Closure) -> Any:
