@@ -7,9 +7,11 @@ from toy import same, train, weights
 from toy_problems import Drifting
 
 from basin.core.parameters import parameter_groups
+from basin.core.protocols import Solution
 from basin.optimizer.lamb import Lamb
 from basin.optimizer.lookahead import Lookahead
 from basin.optimizer.sam import SAM, steepest
+from basin.training.loop import restart_
 
 SMALL = ["optimizer.limit=1e-9", "weight_decay=0"]
 IN_CLIP = ["optimizer@optimizer.base=replicated_sgd", "optimizer.base.gamma=0.0"]
@@ -182,3 +184,30 @@ def test_without_timm_the_error_says_what_to_install(monkeypatch):
 def test_entropy_sgd_in_sam_learns():
     lines = train(make("sam", "optimizer@optimizer.base=entropy_sgd", epochs=4.0)).sink.lines
     assert lines[-1]["train"]["loss"] < lines[0]["train"]["loss"]
+
+
+class Zeros:
+    """An averager that hands zero weights back."""
+
+    def __init__(self, model):
+        self.solution = Solution([torch.zeros_like(p) for p in model.parameters()], None, False)
+
+    def restart(self, state, batches):
+        return self.solution
+
+
+@pytest.mark.parametrize("option", ["lookahead", "replicated_sgd"])
+def test_weights_that_an_average_writes_are_those_of_every_copy(option):
+    parts = make(option)
+    parts.closure.resample()
+    parts.state.optimizer.step(parts.closure)
+    parts.state.averagers = {"zeros": Zeros(parts.state.model)}
+    restart_(parts.state, parts.closure.input.batches)
+    optimizer = parts.state.optimizer
+    copies = [optimizer.slow] if option == "lookahead" else map(parameters, optimizer.replicas)
+    assert not any(p.any() for p in parts.state.model.parameters())
+    assert not any(p.any() for copy in copies for p in copy)
+
+
+def parameters(model):
+    return list(model.parameters())

@@ -91,12 +91,27 @@ class Predicting:
         raise NotImplementedError
 
 
+class Following:
+    """Marks an optimizer that keeps weights of its own beside the live ones."""
+
+    def follow_(self) -> None:
+        """Take the live weights over, which something else has written."""
+        raise NotImplementedError
+
+
 def levels(optimizer: Any) -> Iterator[Any]:
     """The optimizers of a nest, the outermost first; a wrapper owns the next as `base`."""
     yield optimizer
     while isinstance(optimizer, Wrapping):
         optimizer = optimizer.base
         yield optimizer
+
+
+def take_over_(optimizer: Any) -> None:
+    """Let every level that keeps weights of its own take over the live ones."""
+    for level in levels(optimizer):
+        if isinstance(level, Following):
+            level.follow_()
 
 
 def innermost(optimizer: Any) -> Any:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from basin.core.parameters import (
+    Following,
     Predicting,
     group_parameters,
     keeps_momentum,
@@ -38,7 +39,7 @@ def interpolate_(fast: list[Tensor], slow: list[Tensor], alpha: float) -> None:
             start, num = end, 0
 
 
-class Lookahead(Wrapper, Predicting):
+class Lookahead(Wrapper, Predicting, Following):
     """The base takes `k` steps, then slow and fast weights meet at slow + alpha (fast - slow).
 
     momentum: at a meeting the base's is left (`none`), set to zero (`reset`), or interpolated like
@@ -84,6 +85,11 @@ class Lookahead(Wrapper, Predicting):
             late = buffers[len(self._cached) :]  # of weights whose first gradient came since
             self._cached += [torch.zeros_like(b) for b in late]
             interpolate_(buffers, self._cached, self._alpha)
+
+    @torch.no_grad()
+    def follow_(self) -> None:
+        """The slow weights are the live ones; the place in the cycle is kept."""
+        torch._foreach_copy_(self.slow, group_parameters(self))
 
     @torch.no_grad()
     def predictors(self, batches: Batches) -> Iterator[tuple[str, nn.Module]]:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import torch
 
-from basin.core.parameters import reset_momentum_
+from basin.core.parameters import reset_momentum_, take_over_
 from basin.core.protocols import Batches, Closure, StepSkipped, TrainState
 from basin.training.ranges import part
 
@@ -68,5 +68,6 @@ def restart_(state: TrainState, batches: Batches) -> None:
             if solution.buffers is not None:
                 for buffer, new in zip(state.model.buffers(), solution.buffers, strict=True):
                     buffer.copy_(new)
+            take_over_(state.optimizer)
             if solution.reset_momentum:
                 reset_momentum_(state.optimizer)
