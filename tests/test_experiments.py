@@ -28,7 +28,15 @@ def on_a_small_folder(settings):
     """What a run on ImageNet's files needs to be built on four images."""
     if settings["dataset"].get("folder") != "imagenet":
         return []
-    words = [*FOLDER, "batch_size=2"]
+    words = [*FOLDER, *at_batch_2(settings)]
+    if str(settings["schedule"]["lr"].get("epochs")).endswith(" steps"):
+        words.append("schedule.lr.epochs='1 steps'")  # of a warm-up: it would outlast the few here
+    return words
+
+
+def at_batch_2(settings):
+    """The batch size, and what has to divide it."""
+    words = ["batch_size=2"]
     if settings["micro_batch"] is not None:
         words.append("micro_batch=2")
     if settings["optimizer"].get("m") is not None:

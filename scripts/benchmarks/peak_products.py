@@ -7,6 +7,7 @@ import time
 import torch
 
 from basin.training.precision import Precision
+from benchmarks.device_time import wait
 
 SIDES = {"cpu": 2048, "cuda": 8192}
 """Of the square matrices: large enough for the peak, small enough to be measured often."""
@@ -20,11 +21,11 @@ def products_per_second(precision: Precision) -> float:
     left = torch.randn(side, side, device=precision.device, dtype=dtype(precision.name))
     right = torch.randn_like(left)
     torch.mm(left, right)
-    _wait(precision.device)
+    wait(precision.device)
     started = time.perf_counter()
     for _ in range(REPEATS.get(kind, 2)):
         torch.mm(left, right)
-    _wait(precision.device)
+    wait(precision.device)
     return 2 * side**3 * REPEATS.get(kind, 2) / (time.perf_counter() - started)
 
 
@@ -32,8 +33,3 @@ def dtype(precision: str) -> torch.dtype:
     """Of the operands of a product."""
     kinds = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp64": torch.float64}
     return kinds.get(precision, torch.float32)
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -12,6 +12,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from basin.training import bookkeeping
 from basin.training.ranges import PARTS
+from benchmarks.device_time import wait
 from benchmarks.sides import Ours
 
 SYNCHRONISES = "called a synchronizing CUDA operation"
@@ -34,8 +35,7 @@ def steps(loop: Ours, number: int, device: torch.device) -> Seen:
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
     with profile(activities=activities, acc_events=True) as seen:
         loop.run(number)
-        if cuda:
-            torch.cuda.synchronize(device)
+        wait(device)
     events = seen.key_averages()
     times = {
         event.key.removeprefix("basin."): (

@@ -8,16 +8,15 @@ of a step are read from a profiler afterwards, in steps that are not timed.
 from __future__ import annotations
 
 import tempfile
-import time
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-import torch
 from first_stage import FirstStage
 
 from basin.training.precision import set_flags
 from benchmarks import profiled
+from benchmarks.device_time import seconds_of
 from benchmarks.images import real
 from benchmarks.peak_products import products_per_second
 from benchmarks.result import Measured, Result
@@ -72,7 +71,7 @@ def measure(amount: Amount, overrides: list[str]) -> Result:
         for number in range(amount.rounds):
             for variant in variants if number % 2 == 0 else reversed(variants):
                 _use(variant)
-                variant.seconds.append(_seconds(variant.loop, amount.steps, device))
+                variant.seconds.append(seconds_of(variant.loop, amount.steps, device))
                 variant.products.append(products_per_second(variant.stage.parts.precision))
         rows = [row for variant in variants for row in _rows(variant, variants[0], amount)]
     settings = variants[0].stage.settings
@@ -115,7 +114,7 @@ def _variants(folder: Path, amount: Amount, overrides: list[str]) -> list[Varian
         place = folder / str(len(variants))
         place.mkdir()
         variant = Variant(name, stage, Ours(stage, place), 0.0, [], [])
-        variant.compile_seconds = _seconds(variant.loop, 2, stage.parts.precision.device)
+        variant.compile_seconds = seconds_of(variant.loop, 2, stage.parts.precision.device)
         variants.append(variant)
     return variants
 
@@ -123,14 +122,6 @@ def _variants(folder: Path, amount: Amount, overrides: list[str]) -> list[Varian
 def _use(variant: Variant) -> None:
     """Flags are the process's: tf32 is on for the variant that asks for it alone."""
     set_flags(variant.stage.parts.precision.name, deterministic=False)
-
-
-def _seconds(loop: Ours, steps: int, device: torch.device) -> float:
-    started = time.perf_counter()
-    loop.run(steps)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - started
 
 
 def _rows(variant: Variant, first: Variant, amount: Amount) -> list[Measured]:

@@ -183,7 +183,9 @@ def test_two_stages_resume_bitwise(step, tmp_path):
     )
     assert first.wait() < 0
     run(*stages, f"results={tmp_path}/killed", output=tmp_path / "second")
-    run(*stages, f"results={tmp_path}/straight", output=tmp_path / "third")
+    run(*stages, f"results={tmp_path}/straight", "runtime.profile=true", output=tmp_path / "third")
+    assert len([*tmp_path.glob("straight/*/train/trace.json.gz")]) == 1  # of each stage one
+    assert len([*tmp_path.glob("straight/*/trace.json.gz")]) == 1
     assert bitwise(final_weights(tmp_path / "killed"), final_weights(tmp_path / "straight"))
     lines = [
         json.loads(x)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from random_problem import Random
+from test_koala_ranks import koala_m, koala_v
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from basin.optimizer.koala_m import KoalaM
@@ -85,23 +86,10 @@ class NoCopies(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("kind", [KoalaV, KoalaM])
-def test_an_update_copies_nothing_from_the_host(kind):
-    fields = {"lr": 1.0, "weight_decay": DECAY, "r": None}
-    if kind is KoalaV:
-        fields |= {"sigma": 0.1, "q": 1.0}
-    else:
-        fields |= {
-            "sw": 0.1,
-            "sc": 0.0,
-            "sv": 0.1,
-            "kappa": 0.9,
-            "qw": 0.01,
-            "qv": 0.01,
-            "adaptive_q": True,
-        }
+@pytest.mark.parametrize("make", [koala_v, koala_m])
+def test_an_update_copies_nothing_from_the_host(make):
     problem = Random()
-    optimizer = kind(problem.groups, **fields)
+    optimizer = make(problem.groups)
     for _ in range(2):
         with NoCopies():
             optimizer.step(problem)

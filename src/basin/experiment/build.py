@@ -84,16 +84,16 @@ def method(
     folder: where averagers may keep files; None where there is no run folder.
     """
     plain = in_epochs({k: settings[k] for k in ("averaging", "schedule", "optimizer")}, clock)
+    path = {group: path_of(settings, group) for group in plain}
+    shared: dict[str, Any] = {"model": network, "clock": clock}
     averagers = {
-        name: _make(f"{path}.{name}", node, model=network, clock=clock, name=name, folder=folder)
-        for path in [path_of(settings, "averaging")]
+        name: _make(f"{path['averaging']}.{name}", node, name=name, folder=folder, **shared)
         for name, node in plain["averaging"].items()
     }
-    groups, path = parameter_groups(network, settings["decay"]), path_of(settings, "optimizer")
-    optimizer = _nested(path, plain["optimizer"], params=groups, model=network, clock=clock)
-    path = path_of(settings, "schedule")
+    groups = parameter_groups(network, settings["decay"])
+    optimizer = _nested(path["optimizer"], plain["optimizer"], params=groups, **shared)
     schedules = {
-        field: _schedule(f"{path}.{field}", node, averagers=averagers, model=network, clock=clock)
+        field: _schedule(f"{path['schedule']}.{field}", node, averagers=averagers, **shared)
         for field, node in plain["schedule"].items()
     }
     return optimizer, averagers, schedules

@@ -84,7 +84,8 @@ def _judge(read: Read, queue: Queue) -> RunState:
         found = _by_process(folder, said)
     else:  # who runs wrote its own job down; who waits was given one
         found = _by_job(said, queue[jobs[-1] if said == "queued" else jobs[0]])
-        if found.state == "failed" and (holder := _holder(folder)):
+        holder = _holder(folder) if found.state == "failed" else None
+        if holder and has_ended(holder, this_process()) is False:  # certainly, on this machine
             found = Found("running elsewhere", live=True, note=holder.described)
     return RunState(folder, *found, status, submission)
 
@@ -108,19 +109,15 @@ def _by_process(folder: Path, said: str) -> Found:
         return Found(said, note="not submitted")
     if said == "preempted":
         return Found(said, note="stopped")
-    try:
-        holder = parse((folder / "lock.json").read_bytes())
-    except FileNotFoundError:
-        holder = None
+    holder = _holder(folder)
     if holder is None or has_ended(holder, this_process()):
         return Found("failed", note="its process is gone")
     return Found(said, live=True)
 
 
 def _holder(folder: Path) -> Holder | None:
-    """The process of this machine that certainly runs a folder."""
+    """The process that holds a folder, or held it last; None where none says so."""
     try:
-        holder = parse((folder / "lock.json").read_bytes())
+        return parse((folder / "lock.json").read_bytes())
     except OSError:
         return None
-    return holder if holder and has_ended(holder, this_process()) is False else None

@@ -41,10 +41,6 @@ def write_mean_(models: Sequence[nn.Module], centre: nn.Module) -> None:
             mean.copy_(-(-together.sum(0) // len(values)))
 
 
-class Replicated:
-    """Marks an optimizer that steps replicas; the live weights are their mean, and only read."""
-
-
 class MeanLogits(nn.Module):
     """The mean of several models' logits."""
 

@@ -14,12 +14,12 @@ from basin.core.clock import Clock
 from basin.core.parameters import Following, Predicting, gradients
 from basin.core.protocols import Batches, Closure, Parameters
 from basin.optimizer.ranges import at_least_0
-from basin.optimizer.replicas import MeanLogits, Replicated, shuffle_, squared_distance, write_mean_
+from basin.optimizer.replicas import MeanLogits, shuffle_, squared_distance, write_mean_
 from basin.optimizer.scoping import Scoping
 from basin.optimizer.sgd import SGD
 
 
-class ReplicatedSGD(Predicting, Following, Replicated):
+class ReplicatedSGD(Predicting, Following):
     """Replica a: SGD with the gradient of its own minibatch and 2 gamma (w^a - centre).
 
     The live model is the centre, the replicas' mean, buffers included (of integers the mean rounded

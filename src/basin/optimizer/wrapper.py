@@ -7,9 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from basin.core.parameters import Wrapping, innermost
+from basin.core.parameters import Following, Wrapping, innermost
 from basin.core.protocols import Closure, Optimizer, Parameters
-from basin.optimizer.replicas import Replicated
 
 
 class Wrapper(Wrapping):
@@ -42,7 +41,7 @@ class Wrapper(Wrapping):
 
 def refuse_replicas(base: Optimizer, wrapper: str) -> None:
     """Raise ValueError where the live weights, which `wrapper` moves, are the mean of replicas."""
-    if isinstance(innermost(base), Replicated):
+    if isinstance(innermost(base), Following):
         raise ValueError(
             f"{wrapper} around replicated_sgd would do nothing: it moves the model's weights, and"
             f" each step takes them anew from the replicas; use {wrapper} around sgd, or"

@@ -21,12 +21,11 @@ class Traced:
     """training.loop.Surroundings that go with a profiler; one trace a stage, of the first rank.
 
     The file in `folder` opens in Perfetto or chrome://tracing. Nothing is written where the stage
-    ends before WAIT + WARM_UP + ACTIVE updates; a process that goes on with a run writes its own
-    over it.
+    ends before WAIT + WARM_UP updates; a process that goes on with a run writes its own over it.
     """
 
     def __init__(self, around: Surroundings, folder: Path, device: torch.device) -> None:
-        self._around = around
+        self._around, self._folder = around, folder
         activities = [ProfilerActivity.CPU]
         if device.type == "cuda":
             activities.append(ProfilerActivity.CUDA)
@@ -35,7 +34,7 @@ class Traced:
         self._profiler = profile(
             activities=activities,
             schedule=schedule(skip_first=WAIT, wait=0, warmup=WARM_UP, active=ACTIVE, repeat=1),
-            on_trace_ready=lambda done: done.export_chrome_trace(str(folder / FILE)),
+            on_trace_ready=self._write,
         )
 
     def __enter__(self) -> Self:
@@ -49,6 +48,10 @@ class Traced:
         trace: TracebackType | None,
     ) -> None:
         self._profiler.stop()
+
+    def _write(self, done: profile) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)  # a stage has its own, once it has files
+        done.export_chrome_trace(str(self._folder / FILE))
 
     def end(self, state: TrainState) -> None:
         """See Surroundings; an update of the profiler's schedule."""
