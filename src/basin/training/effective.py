@@ -14,12 +14,13 @@ NAMES = ("si_norm", "effective_lr", "effective_gradient_norm")
 
 
 class Effective:
-    """Means over an epoch's updates: rho, lr / rho^2 and rho |g| (Lobacheva et al. 2021).
+    """Means over the updates since the last line: rho, lr / rho^2, rho |g| (Lobacheva et al. 2021).
 
     rho is the norm of the scale-invariant weights before an update, |g| that of their gradient of
     the minibatch's loss, without decay. A network without such weights has no values.
     Differs: the authors hold the weights of an epoch's end for a pass over the training set; here
-    they move between the minibatches, as they are trained, which costs no pass.
+    they move between the minibatches, as they are trained, which costs no pass. With
+    evaluate_every=1 a line is an epoch, as theirs.
     """
 
     def __init__(self, model: nn.Module) -> None:
