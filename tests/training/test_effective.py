@@ -1,4 +1,4 @@
-"""SI norm, effective rate and gradient of an epoch; the equilibrium that they tend to (16, 4)."""
+"""SI norm, effective rate and gradient of an epoch, and the equilibrium that they tend to."""
 
 from math import exp, sqrt
 
@@ -12,7 +12,6 @@ from basin.optimizer.sgd import SGD
 from basin.training.effective import NAMES, Effective
 from basin.training.loop import fit
 from basin.training.snapshot import restore, snapshot
-
 
 SGD_FIELDS = {"momentum": 0.0, "dampening": 0.0, "nesterov": False, "reset_on_drop": False}
 
