@@ -11,6 +11,7 @@ from basin.analysis.arrays import beside, write_arrays
 from basin.analysis.correlation import Correlation, correlate
 from basin.analysis.flatness_pictures import draw_correlations
 from basin.analysis.landscape import Landscape
+from basin.core.solutions import solution_file
 from flatness.measuring import measured, opened
 from flatness.options import Options
 
@@ -18,12 +19,13 @@ from flatness.options import Options
 def correlate_runs(options: Options) -> None:
     """Rank correlations over runs."""
     numbers, picture = beside(options.out, ".npz"), beside(options.out, ".png")
-    if len(options.correlate) < 3:
-        raise ValueError(f"correlate={options.correlate}: a rank correlation needs 3 runs or more")
+    places = [Path(place) for place in options.correlate]
+    for place in places:
+        solution_file(place)  # a run that is not there is an error before the first is measured
     errors, rows = [], []
-    for place in options.correlate:
+    for place in places:
         print(place)
-        run = opened(Path(place), options)
+        run = opened(place, options)
         test = partial(run.test, limit=options.test)
         landscape = Landscape(run.solution(), run.objective, test)
         errors.append(landscape.score(landscape.origin).error)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from hessian import pieces, signs
 
-from basin.analysis.flatness import KINDS, local_energy, sharpness
+from basin.analysis.flatness import KINDS, chunks, local_energy, sharpness
 from basin.analysis.hessian import Hessian
 from basin.analysis.lanczos import Spectrum, spectrum
+from basin.analysis.landscape import Landscape
 from basin.analysis.slices import line_slice, plane_slice
 from basin.experiment.finished import FinishedRun
 from flatness.options import Options
@@ -46,7 +47,10 @@ def opened(place: Any, options: Options) -> FinishedRun:
 
 
 def measured(run: FinishedRun, options: Options) -> Found:
-    """The chosen measures of a run's solution on plain training images, BN statistics held."""
+    """The chosen measures of a run's solution on plain training images, BN statistics held.
+
+    ValueError for an m that a batch has not, before anything is measured.
+    """
     batches = partial(pieces, run, options.train, options.batch_size)
     parts = (run.solution(), run.objective, batches)
     steps: dict[str, Callable[..., None]] = {
@@ -55,6 +59,8 @@ def measured(run: FinishedRun, options: Options) -> Found:
         "hessian": _hessian,
         "slices": _slices,
     }
+    if "sharpness" in options.measures:
+        next(chunks(batches, options.m))
     found = Found()
     for name in options.measures:
         steps[name](found, parts, options)
@@ -92,7 +98,8 @@ def _hessian(found: Found, parts: Any, options: Options) -> None:
     )
     top = found.spectrum.top
     found.tell("largest eigenvalue", float(top[0]))
-    found.tell("largest by fifth eigenvalue", float(top[0] / top[min(FIFTH, len(top)) - 1]))
+    ratio = float(top[0] / top[FIFTH - 1]) if len(top) >= FIFTH else float("nan")
+    found.tell("largest by fifth eigenvalue", ratio)
     found.tell("trace", found.spectrum.trace)
 
 
@@ -100,6 +107,7 @@ def _slices(found: Found, parts: Any, options: Options) -> None:
     ts = np.linspace(-options.span, options.span, options.points)
     found.line = line_slice(*parts, ts=ts, seed=options.seed)
     found.plane = plane_slice(*parts, ts=ts, seed=options.seed)
-    middle = float(np.interp(0.0, ts, found.line["loss"]))
-    found.tell("slice, mean rise of the loss", float(found.line["loss"].mean()) - middle)
-    found.tell("plane, mean rise of the loss", float(found.plane["loss"].mean()) - middle)
+    landscape = Landscape(*parts)
+    here = landscape.score(landscape.origin).loss
+    found.tell("slice, mean rise of the loss", float(found.line["loss"].mean()) - here)
+    found.tell("plane, mean rise of the loss", float(found.plane["loss"].mean()) - here)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 MEASURES = ("energy", "sharpness", "hessian", "slices")
 
 ABOVE_0 = (
     *("draws", "m", "probes", "steps", "top", "directions", "resamples", "ascent"),
-    *("rho", "span", "distance", "sigmas"),
+    *("rho", "span", "distance", "sigmas", "train", "test", "batch_size"),
 )
 
 
@@ -46,9 +47,21 @@ def validated(options: Options) -> None:
     if sum(map(bool, (options.run, options.rays, options.correlate))) != 1:
         raise ValueError("give run=RUN, rays=[A,B] or correlate=[RUNS], one of the three")
     _known(options.measures)
+    _distinct(options)
     for name in ABOVE_0:
         _all_above(options, name, 0)
     _all_above(options, "points", 1)
+
+
+def _distinct(options: Options) -> None:
+    for name, enough, wanted in (
+        ("rays", len(options.rays) == 2, "2"),
+        ("correlate", len(options.correlate) >= 3, "3 or more"),
+    ):
+        given = getattr(options, name)
+        again = len({Path(place) for place in given}) < len(given)
+        if given and (again or not enough):
+            raise ValueError(f"{name}={given}: give {wanted} solutions, each once")
 
 
 def _known(measures: list[str]) -> None:
@@ -59,6 +72,8 @@ def _known(measures: list[str]) -> None:
 
 def _all_above(options: Options, name: str, least: int) -> None:
     value = getattr(options, name)
+    if value is None:
+        return
     numbers = value if isinstance(value, list) else [value]
     if not numbers or not min(numbers) > least:
         raise ValueError(f"{name}={value} is not above {least}")

@@ -17,8 +17,6 @@ from flatness.options import Options
 
 def two_solutions(options: Options) -> None:
     """Rays from two solutions, on the data of the first."""
-    if len(options.rays) != 2:
-        raise ValueError(f"rays={options.rays} are {len(options.rays)} solutions, not 2")
     numbers, picture = beside(options.out, ".npz"), beside(options.out, ".png")
     run = opened(Path(options.rays[0]), options)
     measure = scorer(run, 0.0, False, options.train, options.test)

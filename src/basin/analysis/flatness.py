@@ -93,7 +93,7 @@ def chunks(batches: Pass, m: int | None) -> Iterator[Pass]:
         return
     first, _ = next(iter(batches()))
     if m > len(first):
-        raise ValueError(f"m={m} is more than the {len(first)} examples of a batch")
+        raise ValueError(f"m={m} is more than the {len(first)} examples of a batch; lower m")
     for images, targets in batches():
         for one in zip(images.split(m), targets.split(m), strict=True):
             yield _single(one)
