@@ -11,21 +11,18 @@ from basin.analysis.arrays import beside, write_arrays
 from basin.analysis.correlation import Correlation, correlate
 from basin.analysis.flatness_pictures import draw_correlations
 from basin.analysis.landscape import Landscape
-from basin.core.solutions import solution_file
-from flatness.measuring import measured, opened
+from flatness.measuring import files_of, measured, opened
 from flatness.options import Options
 
 
 def correlate_runs(options: Options) -> None:
     """Rank correlations over runs."""
     numbers, picture = beside(options.out, ".npz"), beside(options.out, ".png")
-    places = [Path(place) for place in options.correlate]
-    for place in places:
-        solution_file(place)  # a run that is not there is an error before the first is measured
+    files_of("correlate", options.correlate)
     errors, rows = [], []
-    for place in places:
+    for place in options.correlate:
         print(place)
-        run = opened(place, options)
+        run = opened(Path(place), options)
         test = partial(run.test, limit=options.test)
         landscape = Landscape(run.solution(), run.objective, test)
         errors.append(landscape.score(landscape.origin).error)

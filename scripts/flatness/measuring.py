@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from basin.analysis.hessian import Hessian
 from basin.analysis.lanczos import Spectrum, spectrum
 from basin.analysis.landscape import Landscape
 from basin.analysis.slices import line_slice, plane_slice
+from basin.core.solutions import solution_file
 from basin.experiment.finished import FinishedRun
 from flatness.options import Options
 
@@ -36,6 +38,14 @@ class Found:
         """Keep a number and print its line."""
         self.numbers[name] = value
         print(f"{name:32} {value:.6g}", flush=True)
+
+
+def files_of(option: str, places: Sequence[str]) -> list[Path]:
+    """Weights of several solutions; ValueError where one is not there, or is there twice."""
+    files = [solution_file(Path(place)).resolve() for place in places]
+    if len({*files}) < len(files):
+        raise ValueError(f"{option}={places}: a solution is there twice; give each once")
+    return files
 
 
 def opened(place: Any, options: Options) -> FinishedRun:

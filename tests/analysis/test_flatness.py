@@ -71,6 +71,21 @@ def test_local_energy_of_a_quadratic_is_half_a_trace(kind, curvature):
     assert not found["error"].any()
 
 
+def test_a_draw_costs_a_pass():
+    """And nothing else does, the first point apart: 4 draws at 3 sigmas are 13 passes."""
+    passes, rows = [], quadratic()
+    local_energy(
+        Quadratic(START),
+        half_square,
+        lambda: passes.append(0) or rows(),
+        kind="additive",
+        sigmas=[0.1, 0.2, 0.3],
+        draws=4,
+        seed=0,
+    )
+    assert len(passes) == 13
+
+
 def test_multiplicative_energy_ignores_how_layers_share_their_scale():
     model, batches = classifier()
     fields = {"sigmas": [0.3], "draws": 5, "seed": 1}

@@ -54,20 +54,18 @@ def draw_plane_slice(found: Mapping[str, np.ndarray], output: Path, title: str) 
     """Loss over two filter-normalised directions."""
     figure = Figure(figsize=(6.2, 5.0), dpi=130, layout="constrained")
     axes = figure.subplots()
-    heat(figure, axes, found["grid"], found["loss"], "training loss")
+    heat(figure, axes, found["grid"], found["loss"])
     axes.plot([0], [0], "o", color="black", markersize=6)
     axes.set_aspect("equal")
     axes.set_xlabel("first direction")
     axes.set_ylabel("second direction")
-    axes.set_title(title, fontsize=10)
+    axes.set_title(f"training loss, {title}", fontsize=10)
     figure.savefig(output)
 
 
-def draw_rays(
-    ts: np.ndarray, found: Mapping[str, Mapping[str, np.ndarray]], output: Path, title: str
-) -> None:
+def draw_rays(ts: np.ndarray, found: Mapping[str, Mapping[str, np.ndarray]], output: Path) -> None:
     """Training loss and test error along rays (R, T) from solutions, by name, and their means."""
-    figure = Figure(figsize=(9.0, 3.8), dpi=130, layout="constrained")
+    figure = Figure(figsize=(9.0, 4.2), dpi=130, layout="constrained")
     panels = (("train_loss", "training loss"), ("test_error", "test error (%)"))
     for axes, (score, label) in zip(figure.subplots(1, 2), panels, strict=True):
         for colour, (name, values) in zip(COLOURS, found.items(), strict=True):
@@ -75,9 +73,8 @@ def draw_rays(
             axes.plot(ts, values[score].mean(0), color=colour, linewidth=2.0, label=name)
         axes.set_xlabel("distance along a ray")
         axes.set_ylabel(label)
-        axes.legend(frameon=False)
         plain(axes)
-    figure.suptitle(title, fontsize=10)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", frameon=False)
     figure.savefig(output)
 
 

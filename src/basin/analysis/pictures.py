@@ -52,7 +52,7 @@ def draw_plane(
     for axes, score, label in zip(
         panels, ("train_loss", "test_error"), ("training loss", "test error (%)"), strict=True
     ):
-        heat(figure, axes, data["grid"], data[score], label)
+        heat(figure, axes, data["grid"], data[score])
         _marks(axes, data, names)
         axes.set_aspect("auto" if flat else "equal")
         axes.set_xlabel("distance along the first two networks")
@@ -62,7 +62,7 @@ def draw_plane(
     figure.savefig(output)
 
 
-def heat(figure: Figure, axes: Any, grid: np.ndarray, values: np.ndarray, label: str) -> None:
+def heat(figure: Figure, axes: Any, grid: np.ndarray, values: np.ndarray) -> None:
     """Colours and contours at geometric steps above the least value, as far as they tell."""
     finite = values[np.isfinite(values)]
     low = float(finite.min())
