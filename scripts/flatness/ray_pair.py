@@ -23,8 +23,8 @@ def two_solutions(options: Options) -> None:
     measure = scorer(run, 0.0, False, options.train, options.test)
     ts = np.linspace(0, options.distance, options.points)
     found = {}
-    for file, name in zip(files, names(files), strict=True):
-        network = run.other(file)
+    networks = [run.other(file) for file in files]
+    for network, name in zip(networks, names(files), strict=True):
         with run.precision.autocast(cache=False):
             found[name] = rays(
                 network, measure, ts=ts.tolist(), count=options.directions, seed=options.seed
