@@ -50,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     for run, name in zip(runs, called, strict=True):
         at = jumps(*run.curve("train", "loss"), chosen.factor)
-        where = f" at epochs {', '.join(f'{epoch:g}' for epoch in at)}" if at else ""
+        where = f", epoch {', '.join(f'{epoch:g}' for epoch in at)}" if at else ""
         norms = run.curve("si_norm")[1]
-        print(f"{name}: {len(at)} jumps{where};", end=" ")
+        print(f"{name}: {len(at)} jump{'' if len(at) == 1 else 's'}{where};", end=" ")
         print(f"norm from {min(norms):.4g} to {max(norms):.4g}, at the end {norms[-1]:.4g}")
     print(f"picture: {chosen.output}")
     return 0

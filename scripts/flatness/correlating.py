@@ -31,7 +31,7 @@ def correlate_runs(options: Options) -> None:
     found = correlate(measures, np.array(errors), resamples=options.resamples, seed=options.seed)
     print(
         "\n".join(
-            [f"\n{'':32} Kendall (95 %)           Spearman (95 %)", *map(line, found.items())]
+            [f"\n{'':36} Kendall (95 %)           Spearman (95 %)", *map(line, found.items())]
         )
     )
     write_arrays(numbers, {"runs": options.correlate, "test_error": errors, **measures})
@@ -45,4 +45,4 @@ def line(item: tuple[str, Correlation]) -> str:
     ends = "{:+.2f} [{:+.2f}, {:+.2f}]"
     kendall = ends.format(value.kendall, *value.kendall_interval)
     spearman = ends.format(value.spearman, *value.spearman_interval)
-    return f"{name:32} {kendall:24} {spearman}"
+    return f"{name:36} {kendall:24} {spearman}"

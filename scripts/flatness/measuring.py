@@ -37,7 +37,7 @@ class Found:
     def tell(self, name: str, value: float) -> None:
         """Keep a number and print its line."""
         self.numbers[name] = value
-        print(f"{name:32} {value:.6g}", flush=True)
+        print(f"{name:36} {value:.6g}", flush=True)
 
 
 def files_of(option: str, places: Sequence[str]) -> list[Path]:
@@ -93,7 +93,7 @@ def _sharpness(found: Found, parts: Any, options: Options) -> None:
     found.tell(f"m-sharpness of {options.m}", value)
     for steps in options.ascent:
         value = sharpness(*parts, rho=options.rho, m=None, steps=steps)
-        found.tell(f"SAM sharpness, {steps} steps", value)
+        found.tell(f"SAM sharpness, steps {steps}", value)
 
 
 def _hessian(found: Found, parts: Any, options: Options) -> None:

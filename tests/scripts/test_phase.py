@@ -47,7 +47,7 @@ def test_two_runs(tmp_path, capsys):
     picture = tmp_path / "phase.png"
     assert phase.main([*map(str, runs), "--output", str(picture)]) == 0
     printed = capsys.readouterr().out
-    assert "SGD, lr 0.1, weight_decay 0.01 (r0.01): 2 jumps at epochs 4, 8; norm from 3" in printed
+    assert "SGD, lr 0.1, weight_decay 0.01 (r0.01): 2 jumps, epoch 4, 8; norm from 3" in printed
     assert imread(picture).shape[2] == 4
 
 

@@ -22,13 +22,13 @@ def test_every_measure_of_a_run(runs, tmp_path, capsys):
         "additive energy loss at 0.05",
         "multiplicative energy error at 0.1",
         "m-sharpness of 8",
-        "SAM sharpness, 2 steps",
+        "SAM sharpness, steps 2",
         "largest eigenvalue",
         "trace",
         "slice, mean rise of the loss",
     ):
         assert np.isfinite(found[name]) and name in printed
-    assert found["m-sharpness of 8"] > 0 and found["SAM sharpness, 1 steps"] > 0
+    assert found["m-sharpness of 8"] > 0 and found["SAM sharpness, steps 1"] > 0
     assert found["plane_loss"].shape == (2, 2) and found["additive_loss"].shape == (2,)
     for picture in ("energy", "slice", "plane", "spectrum"):
         assert imread(tmp_path / f"s_{picture}.png").shape[2] == 4

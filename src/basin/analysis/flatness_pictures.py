@@ -94,6 +94,6 @@ def draw_correlations(found: Mapping[str, Correlation], output: Path, title: str
     axes.axvline(0, color="0.5", linewidth=0.8)
     axes.set_xlabel("rank correlation with the test error (95 % bootstrap)")
     axes.set_title(title, fontsize=10)
-    axes.legend(frameon=False, loc="lower left")
+    figure.legend(loc="outside lower right", ncols=2, frameon=False)
     plain(axes)
     figure.savefig(output)
