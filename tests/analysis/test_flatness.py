@@ -58,7 +58,7 @@ def losses(logits, targets):
 )
 def test_local_energy_of_a_quadratic_is_half_a_trace(kind, curvature):
     """E[L(w + sigma z)] - L(w) = sigma^2 / 2 tr H, or sum_i H_ii w_i^2 in place of the trace."""
-    sigmas, draws = [1.0, 2.0], 1000
+    sigmas, draws = [1.0, 2.0], 400
     model = Quadratic(START)
     found = local_energy(
         model, half_square, quadratic(), kind=kind, sigmas=sigmas, draws=draws, seed=0

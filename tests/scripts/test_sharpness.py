@@ -3,6 +3,7 @@ import pytest
 import sharpness
 from finished import DIGITS, arrays, finished
 from matplotlib.image import imread
+from test_configs import NEEDS
 
 SMALL = ["train=16", "test=20", "device=cpu", "draws=2", "sigmas=[0.05,0.1]", "m=8", "ascent=[1,2]"]
 SHORT = [*SMALL, "probes=1", "steps=3", "top=2", "points=2", "directions=1", "resamples=20"]
@@ -89,3 +90,10 @@ def test_nothing_is_measured_before_what_cannot_be(runs, tmp_path, capsys):
     assert "a solution is there twice; give each once" in said.err
     assert "there is no such folder" in said.err and "m=17 is more than the 16" in said.err
     assert not said.out and not [*tmp_path.iterdir()]
+
+
+def test_data_without_classes_are_refused(tmp_path, capsys):
+    fields = [*NEEDS["dataset/quadratic"], "dataset=quadratic", "dataset.dimension=6"]
+    run = finished(tmp_path, "quadratic", *fields, "batch_size=2", classes=1, channels=6)
+    assert sharpness.main([f"run={run}", *SHORT, f"out={tmp_path}/s"]) == 1
+    assert "its data have no classes" in capsys.readouterr().err
