@@ -58,9 +58,10 @@ class Options:
 
 def estimate(options: Options) -> None:
     """Estimate the spectrum, write the files and print what is known."""
-    for name in ("probes", "steps", "top"):
-        if getattr(options, name) < 1:
-            raise ValueError(f"{name}={getattr(options, name)} is less than 1")
+    for name in ("probes", "steps", "top", "batch_size"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ValueError(f"{name}={value} is less than 1")
     files = [beside(options.out, suffix) for suffix in (".npz", ".txt", ".png")]
     run = FinishedRun(Path(options.run), device=options.device)
     batches = partial(pieces, run, options.train, options.batch_size)

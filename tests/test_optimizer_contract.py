@@ -18,6 +18,7 @@ from toy import build as toy
 
 from basin.core.clock import Clock
 from basin.core.protocols import StepSkipped
+from basin.core.scale_invariance import ScaleInvariant
 from basin.experiment import build
 from basin.experiment.check import check
 from basin.training.precision import LossScale, Precision
@@ -127,14 +128,14 @@ def test_it_keeps_dtype_and_layout(option):
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_it_survives_a_parameter_without_gradient(option):
-    class Lazy(torch.nn.Module):
+    class Lazy(ScaleInvariant):  # so that whoever asks for such weights has one
         def __init__(self):
             super().__init__()
-            self.fc = torch.nn.Linear(36, 3)
+            self.fc = torch.nn.Conv2d(1, 3, 6)
             self.idle = torch.nn.Parameter(torch.ones(2))
 
         def forward(self, x):
-            return self.fc(x.flatten(1))
+            return self.fc(x).flatten(1)
 
     parts = make(option, model=Lazy, epochs=2.0)
     train(parts)

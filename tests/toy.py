@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from basin.core.images import Normalise
 from basin.core.order import Order
 from basin.core.protocols import Counters, Stage, TrainState
+from basin.core.scale_invariance import ScaleInvariant
 from basin.dataset.resident import Resident
 from basin.optimizer.sgd import SGD
 from basin.training.bookkeeping import Bookkeeping
@@ -32,7 +33,7 @@ NUM, CLASSES, BATCH = 120, 3, 16
 CPU = torch.device("cpu")
 
 
-class Net(nn.Module):
+class Net(ScaleInvariant):
     def __init__(self, dropout: float = 0.3) -> None:
         super().__init__()
         self.conv = nn.Conv2d(1, 4, 3, padding=1)

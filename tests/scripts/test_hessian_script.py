@@ -52,7 +52,11 @@ def test_the_seed_draws_the_vectors():
 
 @pytest.mark.parametrize(
     ("word", "message"),
-    [("probes=0", "probes=0 is less than 1"), ("run=nothing", "there is no such folder")],
+    [
+        ("probes=0", "probes=0 is less than 1"),
+        ("batch_size=0", "batch_size=0 is less than 1"),
+        ("run=nothing", "there is no such folder"),
+    ],
 )
 def test_what_it_refuses(tmp_path, capsys, word, message):
     assert hessian.main([f"run={tmp_path}", f"out={tmp_path}/x", word]) == 1

@@ -29,7 +29,7 @@ def draw_path(points: dict[str, np.ndarray], output: Path, title: str) -> None:
             axes.plot(points["ts"][[0, -1]], points[f"{part}_{name}"][[0, -1]], "o", color=colour)
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
-        _plain(axes)
+        plain(axes)
     loss.set_title(title, fontsize=10)
     loss.legend(frameon=False)
     error.set_xlabel("t")
@@ -52,7 +52,7 @@ def draw_plane(
     for axes, score, label in zip(
         panels, ("train_loss", "test_error"), ("training loss", "test error (%)"), strict=True
     ):
-        _heat(figure, axes, data["grid"], data[score], label)
+        heat(figure, axes, data["grid"], data[score])
         _marks(axes, data, names)
         axes.set_aspect("auto" if flat else "equal")
         axes.set_xlabel("distance along the first two networks")
@@ -62,7 +62,7 @@ def draw_plane(
     figure.savefig(output)
 
 
-def _heat(figure: Figure, axes: Any, grid: np.ndarray, values: np.ndarray, label: str) -> None:
+def heat(figure: Figure, axes: Any, grid: np.ndarray, values: np.ndarray) -> None:
     """Colours and contours at geometric steps above the least value, as far as they tell."""
     finite = values[np.isfinite(values)]
     low = float(finite.min())
@@ -124,10 +124,11 @@ def draw_spectrum(values: np.ndarray, weights: np.ndarray, output: Path, title: 
     axes.set_xlabel("eigenvalue of the Hessian")
     axes.set_ylabel("density")
     axes.set_title(title, fontsize=10)
-    _plain(axes)
+    plain(axes)
     figure.savefig(output)
 
 
-def _plain(axes: Any) -> None:
+def plain(axes: Any) -> None:
+    """A light grid, and no frame above and to the right."""
     axes.grid(alpha=0.3, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)

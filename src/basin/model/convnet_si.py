@@ -8,10 +8,11 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from basin.core.scale_invariance import ScaleInvariant
 from basin.model.frozen_head import linear_head
 
 
-class ConvNetSI(nn.Module):
+class ConvNetSI(ScaleInvariant):
     """Four 3x3 convolutions of c, 2c, 4c, 8c channels, each with BN and ReLU; a linear head.
 
     2x2 maximum pooling after the second, third and fourth, then the maximum of each map.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from basin.core.scale_invariance import ScaleInvariant
 from basin.model.frozen_head import linear_head
 from basin.model.residual import conv3x3
 
@@ -39,7 +40,7 @@ class PreActivationSI(nn.Module):
         return residual + (x if self.shortcut is None else self.shortcut(activated))
 
 
-class ResNet18SI(nn.Module):
+class ResNet18SI(ScaleInvariant):
     """Stem of c channels; stages of two blocks of c, 2c, 4c, 8c channels; BN, ReLU, linear head.
 
     affine: BN with a scale and a shift. head_frozen: the head, without bias, is never trained.

@@ -103,7 +103,7 @@ class Bookkeeping:
         self.parts.scheduling.apply(state.optimizer, t)
         lr = state.optimizer.param_groups[0]["lr"]
         self.parts.closure.tally.begin(state.counters.step, state.stage.start + state.t, lr)
-        self.parts.dynamics.before()
+        self.parts.dynamics.before(lr)
 
     def end(self, state: TrainState) -> None:
         """Advance the clock and look at the weights and at the time after an update."""

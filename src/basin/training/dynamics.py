@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from basin.core.parameters import dot, gradients, norm
+from basin.training.effective import Effective
 
 
 class Dynamics:
@@ -16,6 +17,7 @@ class Dynamics:
     All are of the first two updates of an epoch, so that a copy of the weights lives for two steps
     of each epoch only: w0, w1, w2 are the iterates; |w1|, the gradient norm at the second update,
     |w2 - w1| / |w1| and the cosine of (w1 - w0, w2 - w1). An epoch of one update has no cosine.
+    Of a scale-invariant network, `Effective` has values of all updates.
     """
 
     def __init__(self, model: nn.Module, *, per_tensor: bool) -> None:
@@ -26,16 +28,19 @@ class Dynamics:
         self._update: list[Tensor] = []
         self._values: dict[str, Tensor] = {}
         self._updates = 0
+        self._effective = Effective(model)
 
     @torch.no_grad()
-    def before(self) -> None:
-        """Look at the weights before an update."""
+    def before(self, lr: float) -> None:
+        """Look at the weights before an update of this rate."""
+        self._effective.before(lr)
         if self._updates < 2:
             self._before = [p.detach().clone() for p in self._parameters]
 
     @torch.no_grad()
     def after(self) -> None:
         """Look at the weights after an update."""
+        self._effective.after()
         self._updates += 1
         if self._updates > 2:
             return
@@ -79,11 +84,16 @@ class Dynamics:
         )
         line = dict(zip(self._values, values, strict=True))
         self._values, self._update, self._updates = {}, [], 0
-        return line
+        return line | self._effective.read()
 
     def state_dict(self) -> dict[str, Any]:
         """What the rest of an unfinished epoch needs."""
-        return {"values": self._values, "update": self._update, "updates": self._updates}
+        return {
+            "values": self._values,
+            "update": self._update,
+            "updates": self._updates,
+            "effective": self._effective.state_dict(),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The inverse of `state_dict`."""
@@ -91,3 +101,4 @@ class Dynamics:
         self._values = {k: v.to(device) for k, v in state_dict["values"].items()}
         self._update = [u.to(device) for u in state_dict["update"]]
         self._updates = state_dict["updates"]
+        self._effective.load_state_dict(state_dict["effective"])

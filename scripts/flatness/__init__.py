@@ -1,0 +1,1 @@
+"""What sharpness.py does: measures of one solution, rays from two, correlation over runs."""
