@@ -117,6 +117,8 @@ def test_who_runs_counts_before_who_was_given_the_run(cluster, tmp_path):
     (tmp_path / "lock.json").write_bytes(this_process().to_bytes())
     (now,) = look([folder])
     assert (now.state, now.live) == ("running elsewhere", True)
+    cluster.queue["7"] = "PENDING"  # it can be cancelled still, as any job that was given the run
+    assert (look([folder])[0].state, look([folder])[0].live) == ("preempted", True)
     (tmp_path / "lock.json").unlink()
     (now,) = look([run(tmp_path, "queued", job="9", own="7")])
     assert (now.state, now.live) == ("queued", True)

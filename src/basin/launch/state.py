@@ -99,9 +99,10 @@ def _begun(read: Read, queue: Queue) -> Found:
     """
     folder, status, submission, _ = read
     said, own, given = status["state"], status.get("slurm_job"), _given(submission)
-    around = None if own is None else queue[own]
-    if given and (given in (own, status.get("slurm_array")) or not queue.answers):
-        return _by_job(said, around)
+    view = queue[given] if given else None
+    if given and (view is None or not view.ended or given in (own, status.get("slurm_array"))):
+        return _by_job(said, view)
+    around = queue[own] if own else None
     if own is None or (around and not around.ended and not around.waits):
         found = _by_process(folder, said)
     else:
@@ -109,7 +110,7 @@ def _begun(read: Read, queue: Queue) -> Found:
     holder = _holder(folder)
     if given and holder and found.state == "running":
         return _elsewhere(holder)
-    return found if found.live or given is None else _by_job(said, queue[given])
+    return found if found.live or given is None else _by_job(said, view)
 
 
 def _by_job(said: str, view: JobView | None) -> Found:
