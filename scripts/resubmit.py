@@ -26,15 +26,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     from basin.experiment.resubmit import resubmit  # slow, with torch
 
+    code = 0
     try:
-        for folder in sweeps(chosen.sweep, chosen.sweeps):
-            states, count = resubmit(folder.resolve(), new_code=chosen.new_code)
-            print(overview(rows_of([folder]), states))
-            print(f"{count} queued again" if count else "nothing is missing: none queued again")
+        folders = sweeps(chosen.sweep, chosen.sweeps)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0
+    for folder in folders:
+        try:
+            states, count = resubmit(folder.resolve(), new_code=chosen.new_code)
+            print(overview(rows_of([folder]), states))
+            print(f"{count} queued again" if count else "nothing is missing: none queued again")
+        except (OSError, ValueError) as error:  # of one sweep; the others are given again
+            print(f"error: {error}", file=sys.stderr)
+            code = 1
+    return code
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,18 @@ from basin.launch.state import RunState, look
 from basin.report.tidy import lines, summary, to_csv, write_parquet
 
 
-def record_of(now: RunState) -> dict[str, Any] | None:
-    """The record of a finished run."""
+def with_record(now: RunState) -> tuple[RunState, dict[str, Any] | None]:
+    """A run and, where it is finished, its record; one whose record is damaged has failed."""
     if now.state != "done":
-        return None
-    content: dict[str, Any] = json.loads((now.folder / "record.json").read_text())
-    return content
+        return now, None
+    file = now.folder / "record.json"
+    try:
+        record: dict[str, Any] = json.loads(file.read_text())
+        lines("", [], now.state, record)
+    except (ValueError, KeyError, TypeError):
+        note = f"{file} is damaged; rerun=true trains the run anew"
+        return replace(now, state="failed", note=note), None
+    return now, record
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,10 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         folders = sweeps(chosen.sweep, chosen.sweeps)
         rows = rows_of(folders)
-        states = look([Path(row.folder) for row in rows])
-        table = []
-        for row, now in zip(rows, states, strict=True):
-            table += lines(row.label, row.words, now.state, record_of(now))
+        states, table = [], []
+        for row, found in zip(rows, look([Path(row.folder) for row in rows]), strict=True):
+            now, record = with_record(found)
+            states.append(now)
+            table += lines(row.label, row.words, now.state, record)
         output = chosen.output or folders[-1] / "results.csv"
         write_atomically(output, to_csv(table))
         if chosen.parquet:

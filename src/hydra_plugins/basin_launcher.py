@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
@@ -19,16 +19,30 @@ class PointLauncher(Launcher):
     """Launches points that some sweeper has composed, or overrides of any other sweeper."""
 
     name: str  # option of hydra/launcher
-    ranks = 1  # processes of each run
 
-    def __init__(self, *, wait: bool, poll_seconds: float) -> None:
-        """Whether to stay until every point has ended, and how often to look."""
-        self._wait, self._poll_seconds = wait, poll_seconds
+    def __init__(self, *, wait: bool, options: Mapping[str, Any]) -> None:
+        """Whether to stay until every point has ended; the options of hydra.launcher."""
+        self._wait = wait
+        self._options: dict[str, Any] = {
+            key: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+            for key, value in options.items()
+        }
+
+    @property
+    def ranks(self) -> int:
+        """Processes of each run."""
+        return 1
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Keep what `launch` composes points with."""
+        """Keep what `launch` composes points with; refuse options that cannot be meant.
+
+        An error of `__init__` would be wrapped by Hydra.
+        """
+        from basin.experiment.launcher_options import check_options
+
+        check_options(self._options)
         self._context, self._config = hydra_context, config
 
     @abstractmethod
@@ -72,8 +86,9 @@ class PointLauncher(Launcher):
         tell(f"sweep folder: {sweep}")
         if not self._wait:
             return [submitted(*pair) for pair in zip(points, states, strict=True)]
+        seconds = self._options["poll_seconds"]
         try:
-            states = wait([s.folder for s in states], seconds=self._poll_seconds, notice=tell)
+            states = wait([s.folder for s in states], seconds=seconds, notice=tell)
         except KeyboardInterrupt:
             tell(f"the jobs go on without you: python scripts/status.py {sweep}")
             raise

@@ -20,10 +20,9 @@ class LocalLauncher(PointLauncher):
         self, *, devices: Sequence[Any] | None, runs_per_device: int, progress_seconds: float
     ) -> None:
         """Keep what the pool is made of."""
-        super().__init__(wait=True, poll_seconds=progress_seconds)
-        self._devices = None if devices is None else [str(device) for device in devices]
-        self._runs, self._progress = runs_per_device, progress_seconds
-        self._jobs: list[tuple[Any, Path]] = []
+        pool = {"devices": devices, "runs_per_device": runs_per_device}
+        super().__init__(wait=True, options={**pool, "progress_seconds": progress_seconds})
+        self._jobs: list[tuple[Any, Path]] = []  # of the latest launch
 
     def start(self, jobs: Sequence[Any], sweep: Path) -> Iterator[tuple[str, str]]:
         """Put payloads into the pool that `launch_points` works off."""
@@ -36,5 +35,9 @@ class LocalLauncher(PointLauncher):
         """Run points (basin.experiment.point.Point), each once, until all have ended."""
         from basin.experiment.local import Local  # with torch: not for every Hydra program
 
-        pool = Local(self._devices, self._runs, progress_seconds=self._progress)
+        self._jobs, options = [], self._options
+        devices = options["devices"] and [str(device) for device in options["devices"]]
+        pool = Local(
+            devices, options["runs_per_device"], progress_seconds=options["progress_seconds"]
+        )
         return pool.run(points, sweep, self.start, self._jobs)

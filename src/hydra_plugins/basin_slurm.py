@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from hydra_plugins.basin_launcher import PointLauncher
 
 
@@ -16,18 +14,18 @@ class SlurmLauncher(PointLauncher):
 
     name = "slurm"
 
-    def __init__(self, *, wait: bool, poll_seconds: float, **options: Any) -> None:
+    def __init__(self, *, wait: bool, **options: Any) -> None:
         """Keep what `start` needs."""
-        super().__init__(wait=wait, poll_seconds=poll_seconds)
-        self._options = {
-            key: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-            for key, value in options.items()
-        }
+        super().__init__(wait=wait, options=options)
 
-        self.ranks = int(options["nodes"]) * int(options["tasks_per_node"])
+    @property
+    def ranks(self) -> int:
+        """Processes of each run, which srun starts."""
+        return int(self._options["nodes"] * self._options["tasks_per_node"])
 
     def start(self, jobs: Sequence[Any], sweep: Path) -> Iterator[tuple[str, str]]:
         """One array, or several where the cluster's MaxArraySize is smaller."""
         from basin.experiment.slurm import start  # with torch: not for every Hydra program
 
-        return start(jobs, sweep, self._options)
+        options = {k: v for k, v in self._options.items() if k != "poll_seconds"}
+        return start(jobs, sweep, options)

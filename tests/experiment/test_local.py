@@ -17,6 +17,7 @@ from basin.experiment.child import ELSEWHERE, main
 from basin.experiment.frozen import FrozenJob
 from basin.experiment.local import slots, task
 from basin.launch.lock import RunLock
+from hydra_plugins.basin_local import LocalLauncher
 
 POOL = ["hydra/launcher=local", "hydra.launcher.runs_per_device=2", "runtime.threads=1"]
 
@@ -55,11 +56,31 @@ def test_each_device_has_its_runs_and_the_cores_are_shared(monkeypatch):
 
 @pytest.mark.parametrize(
     ("devices", "runs", "text"),
-    [(["7"], 1, "7 is not one of"), ([], 1, "is empty"), (None, 0, "runs_per_device=0")],
+    [(["7"], 1, "7 is not one of"), ([], 1, "is empty")],
 )
 def test_a_pool_of_nothing_is_refused(devices, runs, text):
     with pytest.raises(ValueError, match=text):
         slots(devices, runs)
+
+
+def test_every_launch_of_a_sweeper_has_a_pool_of_its_own(tmp_path, monkeypatch):
+    """One that chooses points by results launches several times."""
+    queues = []
+
+    class Counting:
+        def __init__(self, devices, runs, *, progress_seconds):
+            assert (devices, runs, progress_seconds) == (["cpu"], 2, 9.0)
+
+        def run(self, points, sweep, start, queue):
+            assert len([*start(points, sweep)]) == len(points)
+            queues.append([job for job, _ in queue])
+
+    monkeypatch.setattr(local, "Local", Counting)
+    launcher = LocalLauncher(devices=["cpu"], runs_per_device=2, progress_seconds=9.0)
+    jobs = [FrozenJob(str(tmp_path / name), None) for name in "abc"]
+    for some in (jobs[:2], jobs[2:]):
+        launcher.launch_points(some, tmp_path)
+    assert queues == [jobs[:2], jobs[2:]]
 
 
 def test_a_run_that_goes_on_elsewhere_has_an_exit_code_of_its_own(tmp_path, monkeypatch):

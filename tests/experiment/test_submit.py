@@ -18,10 +18,12 @@ import basin
 import train
 from basin.experiment.environment import code, code_root
 from basin.experiment.frozen import FrozenJob, freeze, thaw
+from basin.experiment.launcher_options import check_options
 from basin.experiment.point import point_of
 from basin.experiment.schema import register
 from basin.experiment.slurm import _executor, start
 from basin.experiment.submit import Launching, submit
+from basin.experiment.sweep import submitted
 from basin.launch import slurm
 from basin.launch.lock import RunLock
 from basin.launch.snapshot import take
@@ -89,7 +91,10 @@ def test_points_are_submitted_once_however_often_they_are_given(point, tmp_path)
         Status(points[1].folder.path).write("running")
         submit(points, jobs.launching)
     assert [Path(job.folder) for job in jobs.given[3:]] == [points[2].folder.path]
-    submit([replace(points[0], settings={**points[0].settings, "rerun": True})], jobs.launching)
+    again = [replace(p, settings={**p.settings, "rerun": True}) for p in points[:2]]
+    with RunLock(points[1].folder.path, print):  # one that is under way is not begun anew
+        Status(points[1].folder.path).write("running")
+        submit(again, jobs.launching)
     assert len(jobs.given) == 5 and read_status(points[0].folder.path)["state"] == "queued"
 
 
@@ -189,12 +194,54 @@ def test_launchers_refuse_what_they_cannot_do(monkeypatch, capfd, tmp_path):
         next(start([FrozenJob("x", None)], tmp_path, options))
 
 
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"nodes": "two"}, "nodes='two' is not a whole number >= 1$"),
+        ({"tasks_per_node": 0}, "tasks_per_node=0 is not a whole number >= 1"),
+        ({"timeout_min": None}, "timeout_min=None is not a whole number"),
+        ({"max_num_timeout": True}, "max_num_timeout=True"),
+        ({"gpus_per_node": -1}, "gpus_per_node=-1 is not a whole number >= 0 or null"),
+        ({"mem_gb": "4G"}, "mem_gb='4G' is not a number > 0 or null"),
+        ({"poll_seconds": 0}, "poll_seconds=0"),
+        ({"setup": "module load"}, r"setup='module load' is not a list, as \[a,b\]$"),
+        ({"devices": "cpu"}, "devices='cpu' is not a list"),
+        ({"additional": []}, "is not a mapping"),
+        ({"timeout_min": 2, "signal_delay_s": 120}, r"is not shorter than timeout_min=2 \(120 s\)"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused(options, text):
+    with pytest.raises(ValueError, match=text):
+        check_options(options)
+    check_options({"timeout_min": 3, "signal_delay_s": 120, "mem_gb": None, "devices": None})
+
+
+def test_as_many_jobs_at_a_time_as_there_are_unless_it_is_said(tmp_path, monkeypatch):
+    submitted = []
+    monkeypatch.setattr("basin.experiment.slurm.max_array_size", lambda: 1001)
+    monkeypatch.setattr("basin.experiment.slurm.shutil.which", lambda name: name)
+    monkeypatch.setattr("basin.experiment.slurm._submit", lambda e, q: submitted.append(e) or [])
+    options = {"timeout_min": 9, "max_num_timeout": 1, "setup": [], "additional": {}}
+    for given, expected in ((None, 1001), (3, 3)):
+        [*start([FrozenJob("x", None)], tmp_path, {**options, "array_parallelism": given})]
+        assert submitted[-1]._executor.parameters["array_parallelism"] == expected
+
+
+def test_a_launcher_that_does_not_wait_hands_back_the_job_and_the_folder(point, tmp_path):
+    one, jobs = point(), Jobs(tmp_path / "sweep")
+    (state,) = submit([one], jobs.launching)
+    returned = submitted(one, state)
+    assert returned.status.name == "COMPLETED"
+    assert returned.return_value == {"job": "1", "folder": str(one.folder.path)}
+
+
 def test_a_sweeper_that_reads_results_has_to_wait(tmp_path):
     from omegaconf import OmegaConf
 
     from hydra_plugins.basin_slurm import SlurmLauncher
 
-    launcher = SlurmLauncher(wait=False, poll_seconds=1.0, nodes=1, tasks_per_node=1)
+    launcher = SlurmLauncher(wait=False, poll_seconds=1.0, nodes=1, tasks_per_node=2)
+    assert launcher.ranks == 2
     config = OmegaConf.create({"hydra": {"sweeper": {"_target_": "optuna.Sweeper"}}})
     launcher.setup(hydra_context=None, task_function=None, config=config)
     with pytest.raises(ValueError, match=r"launcher\.wait=true"):

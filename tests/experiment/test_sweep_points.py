@@ -84,6 +84,9 @@ def test_a_product_and_a_file_of_points(composer, tmp_path):
     assert points_of(file, ["seed=5,6"], composer)[0] == ["seed=1", "lr=0.1"]
     with pytest.raises(ValueError, match="intervals"):
         [*composer.expand(["lr=interval(0,1)"])]
+    for empty in ("seed=range(3,3)", "model=glob(zzz*)"):
+        with pytest.raises(ValueError, match="nothing in it"):
+            [*composer.expand(["lr=0.1", empty])]
     for text, message in (
         ("# none\n", "no points"),
         ("a='b", "points, line 1: No closing"),

@@ -51,6 +51,19 @@ def test_with_git_ignored_and_deleted_files_are_not(checkout, tmp_path):
     assert names(folder) == sorted([*CODE, "src/new.py"])
 
 
+@pytest.mark.parametrize("git", ["none", "refuses"])
+def test_where_git_cannot_be_asked_all_is_copied(git, checkout, tmp_path, monkeypatch):
+    """As in a container without it, or where it mistrusts the owner of the folder."""
+    (checkout / ".git").mkdir()
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    if git == "refuses":
+        (programs / "git").write_text("#!/bin/sh\nexit 128\n")
+        (programs / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    assert names(take(checkout, tmp_path / "store", {})) == CODE
+
+
 def test_what_is_no_checkout_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"runtime\.snapshot=false"):
         take(tmp_path, tmp_path / "store", {})

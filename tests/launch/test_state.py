@@ -2,11 +2,13 @@
 
 import json
 import os
+from dataclasses import replace
 from subprocess import CompletedProcess
 
 import pytest
 
-from basin.launch import slurm
+from basin.launch import holder, slurm
+from basin.launch.holder import this_process
 from basin.launch.overview import overview
 from basin.launch.slurm import Queue
 from basin.launch.state import look
@@ -41,7 +43,7 @@ def cluster(monkeypatch):
     return cluster
 
 
-def run(folder, state, job="7", own="7"):
+def run(folder, state, job="7", own="7", launcher="slurm"):
     """A run folder: what its status says, the job that it was given, the job that it is in."""
     folder.mkdir(exist_ok=True)
     os.environ.pop("SLURM_JOB_ID", None)
@@ -50,7 +52,7 @@ def run(folder, state, job="7", own="7"):
         status._entries["slurm_job"] = own
         status.write(state, epoch=1.0, epochs=4.0, score="error 5.00 %", seconds_left=3700)
     if job:
-        Submission(launcher="slurm", job=job, log="log", sweep="s", snapshot=None).write(folder)
+        Submission(launcher=launcher, job=job, log="log", sweep="s", snapshot=None).write(folder)
     return folder
 
 
@@ -111,15 +113,18 @@ def test_without_sacct_what_squeue_forgot_has_ended(tmp_path, monkeypatch):
 
 def test_who_runs_counts_before_who_was_given_the_run(cluster, tmp_path):
     cluster.queue = {"7": "COMPLETED", "9": "RUNNING"}
-    (now,) = look([run(tmp_path, "running", job="7", own="9")])
-    assert (now.state, now.live) == ("running", True)
+    folder = run(tmp_path, "running", job="7", own="9")
+    (tmp_path / "lock.json").write_bytes(this_process().to_bytes())
+    (now,) = look([folder])
+    assert (now.state, now.live) == ("running elsewhere", True)
+    cluster.queue["7"] = "PENDING"  # it can be cancelled still, as any job that was given the run
+    assert (look([folder])[0].state, look([folder])[0].live) == ("preempted", True)
+    (tmp_path / "lock.json").unlink()
     (now,) = look([run(tmp_path, "queued", job="9", own="7")])
     assert (now.state, now.live) == ("queued", True)
 
 
 def test_without_a_job_the_process_decides(cluster, tmp_path):
-    from basin.launch.holder import this_process
-
     assert look([tmp_path / "none"])[0].note == "not submitted"
     run(tmp_path, "running", job=None, own=None)
     assert look([tmp_path])[0].state == "failed"
@@ -138,6 +143,50 @@ def test_a_job_that_left_the_run_to_another_process_has_not_failed(said, cluster
         (now,) = look([tmp_path])
         assert (now.state, now.live) == ("running elsewhere", True) and "process" in now.note
     assert look([tmp_path])[0].state == "failed"
+
+
+def test_an_allocation_outlives_the_runs_that_a_pool_starts_in_it(cluster, tmp_path):
+    """The job around them is nobody's promise that a run goes on; requeued, it is."""
+    cluster.queue = {"55": "RUNNING"}
+    pooled = {"job": "", "own": "55", "launcher": "local"}
+    dead = replace(this_process(), start=1.0).to_bytes()
+    for said, lock, state, live in (
+        ("queued", None, "queued", False),
+        ("preempted", None, "preempted", False),
+        ("running", dead, "failed", False),
+        ("running", this_process().to_bytes(), "running", True),
+    ):
+        folder = run(tmp_path / f"{said}{live}", said, **pooled)
+        if lock:
+            (folder / "lock.json").write_bytes(lock)
+        (now,) = look([folder])
+        assert (now.state, now.live) == (state, live)
+    cluster.queue = {"55": "PENDING"}
+    (now,) = look([tmp_path / "preemptedFalse"])
+    assert (now.state, now.live) == ("preempted", True)
+    later = run(tmp_path / "by hand", "preempted", job="7", own="55")  # after its own job's end
+    cluster.queue = {"55": "RUNNING", "7": "COMPLETED"}
+    assert not look([later])[0].live
+
+
+def test_a_task_of_an_array_is_the_job_that_was_given_the_run(cluster, tmp_path, monkeypatch):
+    cluster.queue = {"7_3": "RUNNING", "11": "RUNNING"}
+    folder = run(tmp_path, None, job="7_3")
+    for name, value in (("ARRAY_JOB", "7"), ("ARRAY_TASK", "3"), ("JOB", "11")):
+        monkeypatch.setenv(f"SLURM_{name}_ID", value)
+    Status(folder).write("preempted")
+    (now,) = look([folder])
+    assert (now.state, now.live, now.note) == ("preempted", True, "starting")
+
+
+def test_slurm_is_asked_once_however_many_locks_are_left(cluster, tmp_path, monkeypatch):
+    """Of a thousand runs that a lost node killed each would be a process of squeue."""
+    asked = []
+    monkeypatch.setattr(holder, "job_ended", asked.append)
+    other = replace(this_process(), host="elsewhere", slurm_job="7")
+    run(tmp_path, "running")
+    (tmp_path / "lock.json").write_bytes(other.to_bytes())
+    assert look([tmp_path])[0].state == "failed" and not asked
 
 
 def test_waiting_outlasts_slurm_s_silence_and_looks_twice(cluster, tmp_path):

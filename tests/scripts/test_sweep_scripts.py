@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import sys
+from pathlib import Path
 
 import cancel
 import pytest
@@ -111,11 +113,20 @@ def test_one_run_that_cannot_be_read_hides_no_other(sweeps, tmp_path, capsys):
     assert "n=2" in capsys.readouterr().out
 
 
-def test_a_local_sweep_is_resubmitted_by_its_command_and_only_where_points_are_left(
-    sweeps, tmp_path, capsys
+@pytest.mark.parametrize(
+    ("launcher", "target"),
+    [
+        ("local", "hydra_plugins.basin_local.LocalLauncher"),
+        ("basic", "hydra._internal.core_plugins.basic_launcher.BasicLauncher"),
+    ],
+)
+def test_what_has_no_queue_is_resubmitted_by_its_command_and_only_where_points_are_left(
+    launcher, target, sweeps, tmp_path, capsys
 ):
     folder = tmp_path / "sweeps/swa_vgg16-0123abcd"
-    Table(launcher="local", rows=read_table(folder).rows).write(folder)
+    for row in (rows := read_table(folder).rows):
+        (Path(row.folder) / "frozen.yaml").touch()  # by an earlier sweep, say
+    Table(launcher=launcher, parameters={"_target_": target}, rows=rows).write(folder)
     assert resubmit.main(["swa/vgg16", *sweeps]) == 1
     assert "own command goes on with the 2 of 4 points" in capsys.readouterr().err
     for seed in (2, 3):
@@ -124,6 +135,32 @@ def test_a_local_sweep_is_resubmitted_by_its_command_and_only_where_points_are_l
     assert resubmit.main(["swa/vgg16", *sweeps]) == 0
     text = capsys.readouterr().out
     assert "4 points: 4 done" in text and "nothing is missing" in text
+
+
+def test_a_sweep_that_cannot_be_resubmitted_hides_no_other(sweeps, tmp_path, capsys, monkeypatch):
+    table = read_table(tmp_path / "sweeps/swa_vgg16-0123abcd")
+    for number, name in enumerate(("swa_vgg16-1", "swa_vgg16-2")):
+        (tmp_path / "sweeps" / name).mkdir()
+        table.write(tmp_path / "sweeps" / name)
+        os.utime(tmp_path / "sweeps" / name / "sweep.json", (number, number))
+
+    def refuse(folder, *, new_code):
+        if folder.name.endswith("1"):
+            raise ValueError("the first cannot")
+        return [], 0
+
+    monkeypatch.setattr("basin.experiment.resubmit.resubmit", refuse)
+    assert resubmit.main(["swa/vgg16", *sweeps]) == 1
+    said = capsys.readouterr()
+    assert said.err == "error: the first cannot\n" and said.out.count("nothing is missing") == 2
+
+
+def test_a_damaged_record_hides_no_other(sweeps, tmp_path, capsys):
+    for text in ("torn", "{}"):
+        (tmp_path / "runs/r-s0/record.json").write_text(text)
+        assert summarise.main(["swa/vgg16", *sweeps]) == 1
+        text = capsys.readouterr().out
+        assert "n=1" in text and "r-s0/record.json is damaged; rerun=true" in text
 
 
 def test_status_does_not_load_torch():

@@ -43,6 +43,8 @@ class Composer:
                     " not intervals, which a search draws from"
                 )
             ways[key] = [f"{key}={value}" for value in values]
+            if not ways[key]:
+                raise ValueError(f"{override.input_line}: there is nothing in it, so no points")
         return (list(point) for point in product(*ways.values()))
 
     def __call__(self, words: Sequence[str]) -> Point:

@@ -129,8 +129,6 @@ def task(job: FrozenJob, log: Path) -> Task:
 
 def slots(devices: Sequence[str] | None, runs_per_device: int) -> list[Slot]:
     """Room for `runs_per_device` processes on each device, with equal shares of the cores."""
-    if runs_per_device < 1:
-        raise ValueError(f"hydra.launcher.runs_per_device={runs_per_device} is less than 1")
     there = _gpus()
     chosen = (there or ["cpu"]) if devices is None else list(devices)
     if not chosen:

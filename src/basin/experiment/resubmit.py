@@ -13,6 +13,7 @@ from basin.experiment.submit import Launching, snapshot_for, start, submitting
 from basin.launch.state import RunState, look
 from basin.launch.submission import read_submission
 from basin.launch.table import Table, read_table
+from hydra_plugins.basin_launcher import PointLauncher
 
 
 def resubmit(sweep: Path, *, new_code: bool) -> tuple[list[RunState], int]:
@@ -25,10 +26,11 @@ def resubmit(sweep: Path, *, new_code: bool) -> tuple[list[RunState], int]:
     folders = [Path(row.folder) for row in table.rows]
     with submitting(folders):
         wanted = [now.folder for now in look(folders) if not now.live and now.state != "done"]
-        if wanted and table.launcher == "local":
+        if wanted and not _queues(table):
             raise ValueError(
-                f"{sweep} ran in a local pool: the sweep's own command goes on with the"
-                f" {len(wanted)} of {len(folders)} points that are left"
+                f"{sweep} is of hydra/launcher={table.launcher}, which has no queue: the sweep's"
+                f" own command goes on with the {len(wanted)} of {len(folders)} points that are"
+                " left"
             )
         if bare := [folder for folder in wanted if not (folder / NAME).is_file()]:
             raise ValueError(
@@ -41,6 +43,12 @@ def resubmit(sweep: Path, *, new_code: bool) -> tuple[list[RunState], int]:
         if jobs:
             start(jobs, _launching(table, sweep))
     return look(folders), len(jobs)
+
+
+def _queues(table: Table) -> bool:
+    """Whether a launcher of ours can be given frozen runs, which then go on without it."""
+    kind = hydra.utils.get_class(table.parameters["_target_"])
+    return issubclass(kind, PointLauncher) and table.launcher != "local"
 
 
 def _job(folder: Path) -> FrozenJob:

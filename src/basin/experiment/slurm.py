@@ -55,6 +55,8 @@ def start(
 ) -> Iterator[tuple[str, str]]:
     """Submit arrays of at most MaxArraySize jobs; yields each job's number and log, in order."""
     largest = max_array_size()
+    if options.get("array_parallelism") is None:
+        options = {**options, "array_parallelism": largest}  # submitit's default is 256
     for snapshot, same in groupby(jobs, key=lambda job: job.snapshot):
         executor = _executor(sweep, options, snapshot)
         queue = [SlurmJob(job) for job in same]

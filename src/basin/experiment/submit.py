@@ -40,7 +40,7 @@ def submit(points: Sequence[Point], launching: Launching) -> list[RunState]:
         wanted = [
             point
             for point, now in zip(points, look(folders), strict=True)
-            if point.settings["rerun"] or not (now.live or now.state == "done")
+            if not now.live and (point.settings["rerun"] or now.state != "done")
         ]
         snapshots = {
             on: snapshot_for(launching.sweep) if on else None

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 
 from basin.core.files import to_json
+from basin.launch.place import slurm_job
 from basin.launch.process import lives, namespace, start_of
 from basin.launch.slurm import job_ended
 
@@ -44,7 +45,7 @@ class Holder:
 def this_process() -> Holder:
     """A new acquisition by this process."""
     pid = os.getpid()
-    array, task = (os.environ.get(f"SLURM_ARRAY_{part}_ID") for part in ("JOB", "TASK"))
+    job, array = slurm_job()
     return Holder(
         token=secrets.token_hex(16),
         host=socket.gethostname(),
@@ -52,8 +53,8 @@ def this_process() -> Holder:
         pid=pid,
         start=start_of(pid),
         since=datetime.now(UTC).isoformat(timespec="seconds"),
-        slurm_job=os.environ.get("SLURM_JOB_ID"),
-        slurm_array=f"{array}_{task}" if array and task else None,
+        slurm_job=job,
+        slurm_array=array,
         slurm_cluster=os.environ.get("SLURM_CLUSTER_NAME"),
         slurm_restarts=int(os.environ.get("SLURM_RESTART_COUNT", "0")),
         beats=0,
@@ -71,9 +72,14 @@ def parse(content: bytes) -> Holder | None:
         return None
 
 
+def same_machine(holder: Holder, me: Holder) -> bool:
+    """Whether the pid of the holder can be looked for, and signalled, from here."""
+    return (holder.host, holder.namespace) == (me.host, me.namespace)
+
+
 def has_ended(holder: Holder, me: Holder) -> bool | None:
     """Whether the holder's process is certainly gone; None where only its heartbeat can tell."""
-    if (holder.host, holder.namespace) == (me.host, me.namespace):
+    if same_machine(holder, me):
         alive = lives(holder.pid, holder.start)
         return None if alive is None else not alive
     if holder.slurm_job is None:

@@ -32,6 +32,12 @@ class Place:
 ALONE = Place()
 
 
+def slurm_job(environ: Mapping[str, str] = os.environ) -> tuple[str | None, str | None]:
+    """The number of the SLURM job around this process, and its name in an array, as `12_3`."""
+    array, task = (environ.get(f"SLURM_ARRAY_{part}_ID") for part in ("JOB", "TASK"))
+    return environ.get("SLURM_JOB_ID"), f"{array}_{task}" if array and task else None
+
+
 def place(environ: Mapping[str, str] = os.environ) -> Place:
     """The place of this process: torchrun's, else srun's, else that of one process alone.
 

@@ -10,6 +10,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,10 @@ def origin_of(root: Path) -> dict[str, Any] | None:
 def _files(root: Path) -> list[str]:
     if (root / ".git").exists():
         command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others"]
-        listing = subprocess.run(
-            [*command, "--exclude-standard", "--", *PARTS], capture_output=True, check=False
-        )
-        if listing.returncode == 0:
+        with suppress(OSError, subprocess.CalledProcessError):  # no git here, or not for this user
+            listing = subprocess.run(
+                [*command, "--exclude-standard", "--", *PARTS], capture_output=True, check=True
+            )
             return [name.decode() for name in listing.stdout.split(b"\0") if name]
     below = [path for part in PARTS[1:] for path in (root / part).rglob("*")]
     cached = ("__pycache__", ".egg-info")

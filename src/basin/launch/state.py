@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from basin.launch.holder import Holder, has_ended, parse, this_process
+from basin.launch.holder import Holder, has_ended, parse, same_machine, this_process
 from basin.launch.slurm import JobView, Queue
 from basin.launch.status import read_status
 from basin.launch.submission import Submission, read_submission
@@ -67,27 +67,50 @@ def _status(folder: Path) -> dict[str, Any]:
 
 
 def _jobs(status: dict[str, Any], submission: Submission | None) -> list[str]:
-    own = [status["slurm_job"]] if status.get("slurm_job") else []
-    given = [submission.job] if submission and submission.launcher == "slurm" else []
-    return own + given
+    given = _given(submission)
+    return [job for job in (status.get("slurm_job"), given) if job is not None]
+
+
+def _given(submission: Submission | None) -> str | None:
+    """The SLURM job that was given the run."""
+    return submission.job if submission and submission.launcher == "slurm" else None
 
 
 def _judge(read: Read, queue: Queue) -> RunState:
     folder, status, submission, recorded = read
-    said = status.get("state", "queued")
-    jobs = _jobs(status, submission)
+    said, given = status.get("state", "queued"), _given(submission)
     if recorded and said != "queued":  # else it is to be trained anew
         found = Found("done")
     elif said == "failed":
         found = Found("failed", note=status.get("error", ""))
-    elif not jobs:
-        found = _by_process(folder, said)
-    else:  # who runs wrote its own job down; who waits was given one
-        found = _by_job(said, queue[jobs[-1] if said == "queued" else jobs[0]])
-        holder = _holder(folder) if found.state == "failed" else None
-        if holder and has_ended(holder, this_process()) is False:  # certainly, on this machine
-            found = Found("running elsewhere", live=True, note=holder.described)
+    elif said == "queued" and given is None:
+        found = Found(said, note="not submitted")
+    else:
+        found = _by_job(said, queue[given]) if said == "queued" and given else _begun(read, queue)
+        if given and found.state == "failed":
+            found = _held_here(folder) or found
     return RunState(folder, *found, status, submission)
+
+
+def _begun(read: Read, queue: Queue) -> Found:
+    """Of a run that is not at its end: who began it wrote the job around it down, if any.
+
+    That may be an allocation in which people, or a pool, start runs: it outlives them.
+    """
+    folder, status, submission, _ = read
+    said, own, given = status["state"], status.get("slurm_job"), _given(submission)
+    view = queue[given] if given else None
+    if given and (view is None or not view.ended or given in (own, status.get("slurm_array"))):
+        return _by_job(said, view)
+    around = queue[own] if own else None
+    if own is None or (around and not around.ended and not around.waits):
+        found = _by_process(folder, said)
+    else:
+        found = _by_job(said, around)
+    holder = _holder(folder)
+    if given and holder and found.state == "running":
+        return _elsewhere(holder)
+    return found if found.live or given is None else _by_job(said, view)
 
 
 def _by_job(said: str, view: JobView | None) -> Found:
@@ -104,15 +127,24 @@ def _by_job(said: str, view: JobView | None) -> Found:
 
 
 def _by_process(folder: Path, said: str) -> Found:
-    """Of a run that no job was given."""
-    if said == "queued":
-        return Found(said, note="not submitted")
+    """Of a run that its process alone can tell about."""
     if said == "preempted":
         return Found(said, note="stopped")
     holder = _holder(folder)
     if holder is None or has_ended(holder, this_process()):
         return Found("failed", note="its process is gone")
     return Found(said, live=True)
+
+
+def _held_here(folder: Path) -> Found | None:
+    """Of a run whose job is over: a process of this machine may have it, certainly; else None."""
+    holder, me = _holder(folder), this_process()
+    alive = holder and same_machine(holder, me) and has_ended(holder, me) is False
+    return _elsewhere(holder) if holder and alive else None
+
+
+def _elsewhere(holder: Holder) -> Found:
+    return Found("running elsewhere", live=True, note=holder.described)
 
 
 def _holder(folder: Path) -> Holder | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from basin.core.files import write_json
+from basin.launch.place import slurm_job
 
 State = Literal["queued", "running", "preempted", "done", "failed"]
 
@@ -22,12 +23,14 @@ class Status:
     def __init__(self, folder: Path) -> None:
         self._file = folder / "status.json"
         self._written = 0.0
+        job, array = slurm_job()
         self._entries: dict[str, Any] = {
             "state": "queued",
             "started": _now(),
             "updated": _now(),
             "pid": os.getpid(),
-            "slurm_job": os.environ.get("SLURM_JOB_ID"),
+            "slurm_job": job,
+            "slurm_array": array,
             "epoch": None,
             "epochs": None,
         }

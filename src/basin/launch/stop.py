@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from basin.core.files import write_atomically
-from basin.launch.holder import has_ended, parse, this_process
+from basin.launch.holder import has_ended, parse, same_machine, this_process
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def stop(file: Path) -> bool:
     me = this_process()
     if holder is None or has_ended(holder, me):
         return False
-    if (holder.host, holder.namespace) != (me.host, me.namespace):
+    if not same_machine(holder, me):
         raise ValueError(f"{file} is of {holder.described}: cancel it there")
     os.kill(holder.pid, signal.SIGTERM)
     return True

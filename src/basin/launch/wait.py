@@ -11,7 +11,7 @@ from basin.launch.state import RunState, look
 
 
 def counted(states: Sequence[RunState]) -> str:
-    """`3 done, 2 running (epoch 4.0 of 10, ...), 1 queued`."""
+    """`3 done, 2 running, 1 queued`."""
     counts = Counter(now.state for now in states)
     order = ("done", "running", "running elsewhere", "preempted", "queued", "failed")
     return ", ".join(f"{counts[name]} {name}" for name in order if counts[name])
