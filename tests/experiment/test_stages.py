@@ -193,6 +193,12 @@ def stage(**fields):
     return ["+stages.train.epochs=2", *(f"+stages.more.{k}={v}" for k, v in fields.items())]
 
 
+def begun_with(solution, *words):
+    """A stage that begins with a solution of the one before, which is an ensemble or none."""
+    transfer = f"{{_target_:basin.stages.solution.FromSolution,solution:{solution},_partial_:true}}"
+    return [*words, *stage(epochs=1, transfer=transfer)]
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -219,6 +225,9 @@ def stage(**fields):
             ["stages=dswa", "stages.second.transfer.solution=ema"],
             "^stages.second.transfer.solution='ema' is not one.*last, swa",
         ),
+        (begun_with("fge", "averaging=fge", "schedule=fge"), "fge' is not one net.* has last$"),
+        (begun_with("replicas", "optimizer=replicated_sgd"), "is not one net.* has last$"),
+        (begun_with("autodrop_v1", "averaging=autodrop_v1"), "is not one net.* has last$"),
         (["stages=fine_tune", "stages.fine_tune.transfer.weights=/no/where"], "no run folder"),
         (["rerun_from=more"], "rerun_from=more is for rerun=true"),
         (["rerun=true", "rerun_from=train"], "after the first .this run has one stage"),

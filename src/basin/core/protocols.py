@@ -203,6 +203,15 @@ class Describing(Protocol):
 
 
 @runtime_checkable
+class Weighted(Protocol):
+    """An averager whose solution, of its own name, is one network: a stage can begin with it."""
+
+    def solution(self, batches: Batches) -> nn.Module:
+        """That network, in eval mode."""
+        ...
+
+
+@runtime_checkable
 class RateBound(Protocol):
     """An averager whose moments are those of a cyclical learning rate."""
 
