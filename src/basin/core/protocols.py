@@ -194,6 +194,16 @@ class Averager(Protocol):
 
 
 @runtime_checkable
+class Judged(Protocol):
+    """A model that is not judged by its live weights."""
+
+    @property
+    def judged_by(self) -> str:
+        """Name of the solution whose score sweeps read."""
+        ...
+
+
+@runtime_checkable
 class Describing(Protocol):
     """An averager that says how its solutions were made."""
 
