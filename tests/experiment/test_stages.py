@@ -250,6 +250,15 @@ def begun_with(solution, *words):
             "train.horizon=9 is for clock=stage",
         ),
         (stage(epochs=0), "^stages.more.epochs=0 is not above 0"),
+        (stage(epochs="long"), "^stages.more.epochs='long' is not a duration"),
+        (stage(lr="low"), "^stages.more.lr=low: .* could not be converted"),
+        (stage(transfer="swa"), "^stages.more.transfer=swa is no transfer"),
+        (
+            stage(optimizer="adamw"),
+            r"by \+optimizer@stages.more.optimizer=adamw$",
+        ),
+        (stage(averaging="swa"), r"by \+averaging@stages.more.averaging.swa=swa$"),
+        (stage(schedule="cosine"), r"by \+schedule@stages.more.schedule.lr=cosine$"),
     ],
 )
 def test_what_is_refused(overrides, message):
