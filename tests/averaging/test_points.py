@@ -95,6 +95,25 @@ def test_pswa_is_written_back_every_20_epochs_after_40(stop, last):
     assert restarts == [(t, t - 20 + 10.5) for t in range(60, last + 1, 20)]
 
 
+def test_pswa_is_written_back_between_iterates_and_its_average_stays_a_solution():
+    model, seen = Counting(), []
+    fields = {"start": 1, "period": 1, "restart_every": 1.5, "stop": 6}
+    pswa = PSWA(model, "pswa", epochs=6, **fields, bn=BN)
+
+    def look(state):
+        solutions = [net.weight.item() for _, net in pswa.predictors(lambda *_: iter(()))]
+        written = pswa.restart(state, lambda *_: iter(()))
+        if written is not None:
+            assert written.weights[0].item() == solutions[0]
+        seen.append((state.t, *solutions, written is not None))
+
+    follow(pswa, model, 6, each=look)
+    assert [t for t, *_, written in seen if written] == pytest.approx([2.5, 4, 5.5])
+    averages = {t: solution for t, *solutions, _ in seen for solution in solutions}
+    assert min(averages) == 2  # from the first iterate on it is a solution at all times
+    assert [averages[t] for t in (2, 2.75, 3, 4, 5, 5.75, 6)] == [2, 2, 3, 3.5, 5, 5, 6]
+
+
 def test_ema_by_hand_and_its_warm_up():
     assert [decay_after(n, 0.9, warmup=True) for n in (1, 2)] == [2 / 11, 3 / 12]
     assert decay_after(10**6, 0.9, warmup=True) == 0.9 == decay_after(1, 0.9, warmup=False)
@@ -102,6 +121,10 @@ def test_ema_by_hand_and_its_warm_up():
     ema = EMA(model, "ema", epochs=3, start=1, period=1, decay=0.75, warmup=False, bn=BN)
     follow(ema, model, 3)
     value = 0.75 * (0.75 * 1 + 0.25 * 2) + 0.25 * 3
+    assert ema.solution(lambda *_: iter(())).weight.item() == pytest.approx(value, rel=1e-14)
+    ema = EMA(model, "ema", epochs=3, start=1, period=1, decay=0.75, warmup=True, bn=BN)
+    follow(ema, model, 3)
+    value = 3 / 12 * (2 / 11 * 1 + 9 / 11 * 2) + 9 / 12 * 3
     assert ema.solution(lambda *_: iter(())).weight.item() == pytest.approx(value, rel=1e-14)
 
 
@@ -175,6 +198,7 @@ def test_fge_collects_at_the_minima_of_its_rate_or_is_refused(name):
         fge(Counting()).check_rate(rate)
 
 
+PSWA_FIELDS = {"epochs": 9, "start": 4, "period": 1, "restart_every": 2, "stop": 9}
 SNAPSHOTS = {"epochs": 30, "members": None, "keep": "cpu"}
 
 
@@ -195,6 +219,13 @@ SNAPSHOTS = {"epochs": 30, "members": None, "keep": "cpu"}
         (
             lambda m: PSWA(m, "a", epochs=9, start=0, period=2, restart_every=1, stop=9, bn=BN),
             "restart_every=1 is less than period=2",
+        ),
+        *(
+            (
+                lambda m, change=change: PSWA(m, "a", **PSWA_FIELDS | change, bn=BN),
+                f"^restart_every=2: .*after {first} epochs, and there is none after {end} ",
+            )
+            for change, first, end in (({"start": 8}, 10, 9), ({"stop": 5}, 6, 5))
         ),
         (lambda m: fge(m, epochs=1), "^cycle=4: .*after 2 epochs.*never collect"),
         (lambda m: fge(m, keep="ram"), "^keep='ram'.*disk"),

@@ -193,6 +193,12 @@ def stage(**fields):
     return ["+stages.train.epochs=2", *(f"+stages.more.{k}={v}" for k, v in fields.items())]
 
 
+def begun_with(solution, *words):
+    """A stage that begins with a solution of the one before, which is an ensemble or none."""
+    transfer = f"{{_target_:basin.stages.solution.FromSolution,solution:{solution},_partial_:true}}"
+    return [*words, *stage(epochs=1, transfer=transfer)]
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -219,6 +225,9 @@ def stage(**fields):
             ["stages=dswa", "stages.second.transfer.solution=ema"],
             "^stages.second.transfer.solution='ema' is not one.*last, swa",
         ),
+        (begun_with("fge", "averaging=fge", "schedule=fge"), "fge' is not one net.* has last$"),
+        (begun_with("replicas", "optimizer=replicated_sgd"), "is not one net.* has last$"),
+        (begun_with("autodrop_v1", "averaging=autodrop_v1"), "is not one net.* has last$"),
         (["stages=fine_tune", "stages.fine_tune.transfer.weights=/no/where"], "no run folder"),
         (["rerun_from=more"], "rerun_from=more is for rerun=true"),
         (["rerun=true", "rerun_from=train"], "after the first .this run has one stage"),
@@ -240,7 +249,21 @@ def stage(**fields):
             ["+stages.train.horizon=9", "+stages.train.clock=run"],
             "train.horizon=9 is for clock=stage",
         ),
+        (["averaging=snapshots"], "^averaging.snapshots.at=null: .*schedule=sgdr"),
+        (
+            ["averaging=snapshots", "schedule=sgdr", "epochs=9"],
+            "^averaging.snapshots.at=null: no cycle of the rate ends in training",
+        ),
         (stage(epochs=0), "^stages.more.epochs=0 is not above 0"),
+        (stage(epochs="long"), "^stages.more.epochs='long' is not a duration"),
+        (stage(lr="low"), "^stages.more.lr=low: .* could not be converted"),
+        (stage(transfer="swa"), "^stages.more.transfer=swa is no transfer"),
+        (
+            stage(optimizer="adamw"),
+            r"by \+optimizer@stages.more.optimizer=adamw$",
+        ),
+        (stage(averaging="swa"), r"by \+averaging@stages.more.averaging.swa=swa$"),
+        (stage(schedule="cosine"), r"by \+schedule@stages.more.schedule.lr=cosine$"),
     ],
 )
 def test_what_is_refused(overrides, message):
@@ -276,10 +299,32 @@ def test_fges_cycle_is_that_of_its_rate():
     def cycle(*words):
         return settings_of("epochs=20", *words)[1]
 
-    for half, whole in ((1, 2), (2, 4), ("3 steps", "6 steps")):
+    for half, whole in ((1, 2), (2, 4), ("3 steps", "6 steps"), ("1234567 steps", "2469134 steps")):
         own = cycle("stages=fge", f"stages.fge.schedule.lr.half_cycle={half}")["fge"]
         run = cycle("averaging=fge", "schedule=fge", f"schedule.lr.half_cycle={half}")["train"]
         assert own["averaging"]["fge"]["cycle"] == run["averaging"]["fge"]["cycle"] == whole
+
+
+@pytest.mark.parametrize(
+    ("cycles", "epochs", "ends"),
+    [
+        ((10, 2), "200", [10, 30, 70, 150]),
+        ((1, 2), "15", [1, 3, 7, 15]),
+        ((5, 1), "19.5", [5, 10, 15]),
+        ((0.1, 1), "0.3", pytest.approx([0.1, 0.2, 0.3])),
+        (("500 steps", 3), "2000 steps", ["500 steps", "2000 steps"]),
+    ],
+)
+def test_snapshots_are_taken_where_sgdrs_cycles_end(cycles, epochs, ends):
+    first, multiplier = cycles
+    words = ["averaging=snapshots", "schedule=sgdr", f"epochs={epochs}"]
+    words += [f"schedule.lr.first_cycle={first}", f"schedule.lr.multiplier={multiplier}"]
+    _, stages = settings_of(*words)
+    assert stages["train"]["averaging"]["snapshots"]["at"] == ends
+    own = ["+stages.more.epochs=3", "+schedule@stages.more.schedule.lr=sgdr"]
+    own += ["+averaging@stages.more.averaging.snapshots=snapshots"]
+    _, stages = settings_of(*own, "stages.more.schedule.lr.first_cycle=1")
+    assert stages["more"]["averaging"]["snapshots"]["at"] == [1, 3]
 
 
 def test_fge_as_a_stage_keeps_its_members_on_disk_and_resumes(tmp_path):

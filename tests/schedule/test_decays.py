@@ -4,9 +4,13 @@ import math
 
 import pytest
 import torch
+from first_stage import composed
 from torch.optim import lr_scheduler
+from toy import Net
 
 from basin.core.clock import Clock
+from basin.experiment import build
+from basin.experiment.staging import stage_settings
 from basin.schedule.cosine_power import CosinePower
 from basin.schedule.elastic_step import ElasticStep
 from basin.schedule.exponential import Exponential
@@ -42,6 +46,14 @@ def test_the_code_raises_the_absolute_rate():
         cosine = 0.5 * (1 + math.cos(math.pi * t / 1000))
         rate = (0.01 + (0.6 - 0.01) * cosine) ** 0.5
         assert 0.6 * schedule(t) == pytest.approx(rate, rel=1e-12)
+
+
+def test_the_absolute_rate_is_the_optimizers_own_wherever_the_schedule_is():
+    words = ["lr=0.6", "schedule=warmup", "schedule@schedule.lr.after=cosine_power"]
+    words += ["schedule.lr.after.power=2", "schedule.lr.after.power_of=rate"]
+    (stage,) = stage_settings(composed(words)).values()
+    _, _, schedules = build.method(stage, Net(), Clock(100, 10))
+    assert 0.6 * schedules["lr"](15) == pytest.approx((0.6 / 2) ** 2, rel=1e-12)  # of 30
 
 
 def test_inverse_time_by_its_rate_and_by_its_end():

@@ -7,6 +7,7 @@ import pytest
 from basin.core.schedules import Stateless
 from basin.schedule.constant import Constant
 from basin.schedule.join import Join
+from basin.schedule.linear import Linear
 from basin.schedule.warmup import WarmUp
 
 
@@ -24,6 +25,7 @@ SETTINGS = {
     "shape": "linear",
     "per": "step",
     "after_counts_from": "start",
+    "leads_to": None,
     "after": Constant(),
 }
 
@@ -90,6 +92,7 @@ def test_a_feedback_schedule_behind_it_still_sees_and_is_saved():
         {"shape": "steep"},
         {"per": "batch"},
         {"after_counts_from": "middle"},
+        {"leads_to": "last"},
     ],
 )
 def test_impossible_settings_are_refused(change):
@@ -114,6 +117,20 @@ def test_what_is_behind_it_has_its_highest_rate_there():
     WarmUp(**SETTINGS | {"after": Restarting(), "after_counts_from": "end"}).check_run(12.0)
     with pytest.raises(ValueError, match="rises by itself needs no warm-up"):
         WarmUp(**SETTINGS | {"after": Time(), "after_counts_from": "end"}).check_run(12.0)
+
+
+@pytest.mark.parametrize(
+    ("counts_from", "factors"), [("end", [0.02, 0.06, 0.1, 0.3]), ("start", [0.1, 0.3, 0.5, 0.7])]
+)
+def test_it_may_lead_to_where_a_schedule_begins_that_rises(counts_from, factors):
+    rising = Linear(epochs=10, floor=11.0, per="step")  # 1 + t
+    after = Join(parts={"a": rising}, at=[], scales=[0.1], counts_from="run")
+    fields = SETTINGS | {"after": after, "after_counts_from": counts_from, "leads_to": "first"}
+    schedule = WarmUp(**fields)
+    schedule.check_run(12.0)
+    assert [schedule(t) for t in (0, 2, 4, 6)] == pytest.approx(factors, rel=1e-12)
+    with pytest.raises(ValueError, match="leads_to=first: .* begins at 0"):
+        WarmUp(**fields | {"after": Time(), "after_counts_from": "end"}).check_run(12.0)
 
 
 def test_it_is_shorter_than_the_run_at_every_depth():

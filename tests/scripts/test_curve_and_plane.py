@@ -1,5 +1,7 @@
 """A curve between two runs: trained, killed and resumed, evaluated, and drawn in its plane."""
 
+import json
+
 import curve
 import numpy as np
 import plane
@@ -14,6 +16,7 @@ from safetensors.torch import load_file
 from basin.analysis.points import SCORES, measure
 from basin.analysis.vectors import weights_of
 from basin.experiment.finished import FinishedRun
+from basin.experiment.summary import final_score
 from basin.model.wide_resnet import WideResNet
 
 KILL = ("basin.training.bookkeeping", "Bookkeeping.begin", 6)
@@ -44,7 +47,10 @@ def run(folder):
 
 
 def test_its_ends_stay_and_its_bends_move(folder, run):
-    assert "t0.5: test accuracy" in (folder / "curve.txt").read_text()
+    text = (folder / "curve.txt").read_text()
+    assert (
+        "t0.5: test accuracy" in text and "sweeps read the last epoch's test error of t0.5" in text
+    )
     weights = load_file(run / "last.safetensors")
     ends = [load_file(folder / f"end-s{seed}" / "last.safetensors") for seed in (0, 1)]
     name = "stages.2.0.conv1.weight"
@@ -55,6 +61,12 @@ def test_its_ends_stay_and_its_bends_move(folder, run):
     for j in (1, 2):
         line = torch.lerp(ends[0][name], ends[1][name], j / 3)
         assert (weights[f"points.{j}.{name}"] - line).abs().max() > 1e-3
+
+
+def test_sweeps_read_the_point_of_its_own_statistics(run):
+    record = json.loads((run / "record.json").read_text())
+    errors = {name: one["final"]["test"]["error"] for name, one in record["results"].items()}
+    assert final_score(record) == ("error", errors["t0.5"]) and errors["t0.5"] != errors["last"]
 
 
 def test_a_killed_run_ends_bitwise_the_same(folder, run, tmp_path):

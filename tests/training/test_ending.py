@@ -57,7 +57,7 @@ def test_without_until_a_done_schedule_ends_nothing():
 
 def warm_up(after):
     fields = {"epochs": 1.0, "start_factor": 0.1, "shape": "linear", "per": "step"}
-    return WarmUp(**fields, after_counts_from="start", after=after)
+    return WarmUp(**fields, after_counts_from="start", leads_to=None, after=after)
 
 
 def join(**parts):

@@ -74,6 +74,8 @@ class AutoDropV1:
     @torch.no_grad()
     def observe(self, state: TrainState) -> None:
         """Look at the first two updates of an epoch."""
+        if state.t < self._now:  # another stage
+            self._now, self._epoch = 0.0, -1
         epoch = floor(self._now)
         self._updates = self._updates + 1 if epoch == self._epoch else 1
         self._epoch, self._now = epoch, state.t

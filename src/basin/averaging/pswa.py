@@ -42,8 +42,14 @@ class PSWA(WeightAverage):
                 f"restart_every={restart_every:g} is less than period={period:g}:"
                 " there would be nothing to write back"
             )
-        super().__init__(model, name, points=points, bn=bn)
         self._restarts, self._stop = Periodic(start, restart_every, exclusive=True), stop
+        if not self._restarts.count(min(stop, epochs)):
+            raise ValueError(
+                f"restart_every={restart_every:g}: the first write-back would be that after"
+                f" {self._restarts.first:g} epochs, and there is none after {min(stop, epochs):g}"
+                " (`stop`, or the end of training); lower it or start, or take averaging=swa"
+            )
+        super().__init__(model, name, points=points, bn=bn)
         self._restarted = 0  # times
         self._due = False
 
@@ -51,12 +57,17 @@ class PSWA(WeightAverage):
         """Of an iterate that comes after `num` others."""
         return running_mean(num + 1)
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is an average: between a restart and the next iterate the one before."""
+        return self._num > 0 or self._restarted > 0
+
     def observe(self, state: TrainState) -> None:
         """Take the iterate in where a point was passed, and see whether a restart is due."""
-        before = min(self._seen, self._stop)
-        taken = self._look(state)
-        now = min(state.t, self._stop)
-        if taken and self._restarts.count(now) > self._restarts.count(before):
+        before = self._seen if self._seen <= state.t else 0.0  # another stage
+        super().observe(state)
+        passed, now = (self._restarts.count(min(t, self._stop)) for t in (before, state.t))
+        if now > passed and self._num:
             self._due = True
 
     def restart(self, state: TrainState, batches: Batches) -> Solution | None:

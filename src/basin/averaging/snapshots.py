@@ -18,7 +18,7 @@ from basin.averaging.prediction_average import PredictionAverage
 class Snapshots(PredictionAverage):
     """The iterates after each of `at` epochs of this stage; the latest `members` of them.
 
-    members: null for all.
+    at: null, where the rate has no cycles to take them from, is refused. members: null for all.
     """
 
     def __init__(
@@ -28,10 +28,15 @@ class Snapshots(PredictionAverage):
         folder: Path | None,
         *,
         epochs: float,
-        at: Sequence[float],
+        at: Sequence[float] | None,
         members: int | None,
         keep: str,
     ) -> None:
+        if at is None:
+            raise ValueError(
+                "at=null: no cycle of the rate ends in training; take schedule=sgdr (with a"
+                " first_cycle that fits), or give epochs, at=[10,30]"
+            )
         moments = list(at)
         ascending = all(a < b for a, b in zip(moments, moments[1:], strict=False))
         if not moments or not ascending or not moments[0] > 0 or moments[-1] > epochs + ROUNDING:

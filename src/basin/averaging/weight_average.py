@@ -39,20 +39,19 @@ class WeightAverage:
         """Of an iterate that comes after `num` others, 1 or more."""
         raise NotImplementedError
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is an average."""
+        return self._num > 0
+
     def observe(self, state: TrainState) -> None:
         """Take the iterate in where a point was passed."""
-        self._look(state)
-
-    def _look(self, state: TrainState) -> bool:
-        """Whether it was taken in."""
         if state.t < self._seen:  # the average goes on in another stage
             self._seen = 0.0
-        due = self._points.count(state.t) > self._points.count(self._seen)
-        if due:
+        if self._points.count(state.t) > self._points.count(self._seen):
             move_(self._average, state.model, self.weight(self._num) if self._num else 1.0)
             self._num += 1
         self._seen = state.t
-        return due
 
     def solution(self, batches: Batches) -> nn.Module:
         """A copy in eval mode, with BN statistics of its own where that is asked for."""
@@ -60,7 +59,7 @@ class WeightAverage:
 
     def predictors(self, batches: Batches) -> Iterator[tuple[str, nn.Module]]:
         """The average, once it has begun."""
-        if self._num:
+        if self.begun:
             yield self._name, self.solution(batches)
 
     def restart(self, state: TrainState, batches: Batches) -> Solution | None:

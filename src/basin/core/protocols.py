@@ -194,11 +194,30 @@ class Averager(Protocol):
 
 
 @runtime_checkable
+class Judged(Protocol):
+    """A model that is not judged by its live weights."""
+
+    @property
+    def judged_by(self) -> str:
+        """Name of the solution whose score sweeps read."""
+        ...
+
+
+@runtime_checkable
 class Describing(Protocol):
     """An averager that says how its solutions were made."""
 
     def describe(self) -> Mapping[str, Any]:
         """Plain values for the record: the rule, and of how many iterates."""
+        ...
+
+
+@runtime_checkable
+class Weighted(Protocol):
+    """An averager whose solution, of its own name, is one network: a stage can begin with it."""
+
+    def solution(self, batches: Batches) -> nn.Module:
+        """That network, in eval mode."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from functools import partial
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +93,19 @@ def method(
     }
     groups = parameter_groups(network, settings["decay"])
     optimizer = _nested(path["optimizer"], plain["optimizer"], params=groups, **shared)
-    schedules = {
-        field: _schedule(f"{path['schedule']}.{field}", node, averagers=averagers, **shared)
-        for field, node in plain["schedule"].items()
-    }
+    schedules = {}
+    for field, node in plain["schedule"].items():
+        known = {**shared, "averagers": averagers, "initial": _initial(optimizer, field)}
+        schedules[field] = _schedule(f"{path['schedule']}.{field}", node, **known)
     return optimizer, averagers, schedules
+
+
+def _initial(optimizer: Optimizer, field: str) -> float:
+    """The value of a field of the first group; nan where it is none that can be scheduled."""
+    try:
+        return float(optimizer.param_groups[0][field])
+    except (KeyError, TypeError, ValueError):
+        return nan
 
 
 def loggers(settings: Settings, **available: Any) -> list[Logger]:

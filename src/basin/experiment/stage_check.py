@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from basin.core.clock import Clock
+from basin.core.ensemble import Several
 from basin.core.parameters import Predicting, levels
-from basin.core.protocols import Averager, Optimizer, Solutions, Transfer
+from basin.core.protocols import Averager, Optimizer, Solutions, Transfer, Weighted
 from basin.experiment import build
 from basin.experiment.schedule_check import Time, check_schedules, check_until, times_of
 from basin.experiment.settings import Settings
@@ -34,16 +35,18 @@ class Built:
     averagers: Mapping[str, Averager]
 
     def solutions(self) -> Solutions:
-        """Those that there will be at its end; their weights are not known."""
-        names = ["last", *(name for name in self.averagers)]
+        """Those with weights of their own that there will be at its end; they are not known."""
+        names = ["last", *(n for n, one in self.averagers.items() if isinstance(one, Weighted))]
         for level in levels(self.optimizer):
             if isinstance(level, Predicting):
-                names += [name for name, _ in level.predictors(lambda augmented, limit: iter(()))]
+                found = level.predictors(lambda augmented, limit: iter(()))
+                names += [name for name, network in found if not isinstance(network, Several)]
 
         def solution(name: str) -> Mapping[str, Tensor] | None:
             if name not in names:
                 raise ValueError(
-                    f"solution={name!r} is not one of the stage before: {', '.join(names)}"
+                    f"solution={name!r} is not one network of the stage before, which has"
+                    f" {', '.join(names)}"
                 )
             return None
 

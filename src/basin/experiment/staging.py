@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, ValidationError, open_dict
 
 from basin.core.clock import check_duration
 from basin.experiment.schema import STAGE
@@ -14,6 +14,14 @@ from basin.experiment.settings import Settings, plain, with_overrides
 
 FIELDS = ("epochs", "lr", "weight_decay", "optimizer", "schedule", "averaging")
 """Fields in which a stage may differ from its run."""
+
+
+OPTIONS = {
+    "optimizer": "+optimizer@{0}={1}",
+    "schedule": "+schedule@{0}.lr={1}",
+    "averaging": "+averaging@{0}.{1}={1}",
+}
+"""How the command line chooses an option of a group for a stage alone."""
 
 
 def stage_settings(cfg: DictConfig) -> dict[str, Settings]:
@@ -57,19 +65,35 @@ def _stage(cfg: DictConfig, name: str, own: Any) -> Settings:
     for key in own:
         if key not in STAGE:
             raise ValueError(f"stages.{name}.{key!s}: a stage has {', '.join(STAGE)}")
+    if not isinstance(own.get("transfer"), DictConfig | None):
+        raise ValueError(
+            f"stages.{name}.transfer={own.transfer} is no transfer: give one of basin.stages as"
+            " {_target_: ..., _partial_: true, ...}, as stages=dswa and stages=fine_tune do"
+        )
     copy = cfg.copy()
     with open_dict(copy):
         if own.get("optimizer") is not None:  # its values are meant, not the run's
             copy.lr = copy.weight_decay = None
         for field in FIELDS:
             if own.get(field) is not None:
-                copy[field] = own[field]
-    check_duration("epochs", copy.epochs)
+                _set(copy, name, field, own[field])
+    check_duration("epochs" if own.get("epochs") is None else f"stages.{name}.epochs", copy.epochs)
     settings = plain(with_overrides(copy))
     values = {**STAGE, **settings["stages"][name]}
     own_values = {key: value for key, value in values.items() if key not in FIELDS}
     settings["stage"] = {**own_values, "horizon": own.get("horizon"), "name": name}
     return settings
+
+
+def _set(copy: DictConfig, name: str, field: str, value: Any) -> None:
+    """A stage's own value in the place of the run's; ValueError where it is of another kind."""
+    at = f"stages.{name}.{field}"
+    if field in OPTIONS and not isinstance(value, DictConfig):
+        raise ValueError(f"{at}={value}: choose an option by {OPTIONS[field].format(at, value)}")
+    try:
+        copy[field] = value
+    except ValidationError as error:
+        raise ValueError(f"{at}={value}: {str(error).splitlines()[0]}") from None
 
 
 def _sum(name: str, lengths: list[Any], horizon: Any) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from basin import NUMERICS
+from basin.core.protocols import Judged
 from basin.core.scores import headline, score_text
 from basin.experiment.continuation import Continuation
 from basin.experiment.environment import peak_memory_bytes
@@ -51,6 +52,7 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
         "exact": before.exact,
         "trunk": before.trunk,
         "results": results,
+        **({"judged_by": state.model.judged_by} if isinstance(state.model, Judged) else {}),
         "averaged": averaged(state),
         "cost": {
             "epochs": outcome.epochs,
@@ -103,8 +105,11 @@ def _solutions(job: Job, outcome: Outcome) -> dict[str, Any]:
 
 
 def final_score(record: dict[str, Any]) -> tuple[str, float]:
-    """The score that sweeps read, of the last iterate at the last epoch: error, in per cent."""
-    final = record["results"]["last"]["final"]
+    """The score that sweeps read, at the last epoch: error, in per cent.
+
+    It is that of the last iterate, or of the solution that the model names (core.protocols.Judged).
+    """
+    final = record["results"][record.get("judged_by", "last")]["final"]
     scores: dict[str, float] = final.get("validation", final["test"])
     name = headline(scores)
     return name, scores[name]
@@ -139,8 +144,9 @@ def present(record: dict[str, Any], folder: Path) -> str:
             )
     if "validation" not in record["results"]["last"]["final"]:
         name, _ = final_score(record)
+        of = f" of {record['judged_by']}" if "judged_by" in record else ""
         lines.append(
-            f"sweeps read the last epoch's test {name}: there is no dataset.validation split"
+            f"sweeps read the last epoch's test {name}{of}: there is no dataset.validation split"
         )
     cost = record["cost"]
     lines.append(

@@ -108,6 +108,11 @@ class Curve(Sampled, Predicting):
         """A copy of the base network with the weights P_index."""
         return self.skeleton.filled(self._tensors()[index])
 
+    @property
+    def judged_by(self) -> str:
+        """The first of the points to report; the middle with statistics of all t has no meaning."""
+        return f"t{self._report[0]:g}" if self._report else "last"
+
     def predictors(self, batches: Batches) -> Iterator[tuple[str, nn.Module]]:
         """The points to report, `t0.5` and so on, with BN statistics of their own."""
         for t in self._report:

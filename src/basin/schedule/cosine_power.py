@@ -23,15 +23,16 @@ class CosinePower(Stateless):
     """c = (1 + cos(pi t / T)) / 2 to a power, in one of two forms; the last value from T on.
 
     power_of: `cosine`, floor + (1 - floor) c^power (paper, unverified); `rate`, as the authors'
-    code, which raises the absolute rate: (initial (floor + (1 - floor) c))^power. The second is
-    the first only for initial = 1, floor = 0, as in their ImageNet runs.
+    code, which raises the absolute rate: (initial (floor + (1 - floor) c))^power, initial being the
+    field's own value. The second is the first only for initial = 1, floor = 0, as in their ImageNet
+    runs.
     """
 
+    initial: float  # the field's value when built, eta0; only read by power_of=rate
     epochs: float  # T
     floor: float  # final factor before the power acts on a rate, in [0, 1]
     power: float  # above 0
     power_of: str  # cosine | rate
-    initial: float  # the field's own value, eta0; only read by power_of=rate
     per: str  # step | epoch: t continuous, or whole epochs
 
     def __post_init__(self) -> None:
@@ -39,7 +40,8 @@ class CosinePower(Stateless):
         check_range("floor", self.floor, 0, 1)
         check_positive("power", self.power)
         check_choice("power_of", self.power_of, POWER_OF)
-        check_positive("initial", self.initial)
+        if self.power_of == "rate":
+            check_positive("initial", self.initial)
         check_choice("per", self.per, PER)
 
     def __call__(self, t: float) -> float:
