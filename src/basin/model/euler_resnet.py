@@ -13,7 +13,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from basin.model.euler_transfer import interpolation, projection, transfer, transposed
+from basin.model.euler_transfer import interpolation, norm, projection, transfer, transposed
 from basin.model.initialisation import check_choice, initialise_
 
 NORMS = ("batch", "none")
@@ -120,6 +120,11 @@ class EulerResNet(nn.Module):
         Running statistics are transferred like weights and have to be estimated again.
         """
         return transfer(tensors, projection(self._coarse, self.num_steps, weighted=weighted))
+
+    @property
+    def prolongation_norm(self) -> float:
+        """|I| over all weights, those that are copied included; never below 1."""
+        return norm(interpolation(self._coarse, self.num_steps), self._coarse)
 
     @property
     def _coarse(self) -> int:
