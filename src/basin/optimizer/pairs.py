@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from basin.optimizer.koala import exact
 from basin.optimizer.lsr1 import Products, propose, usable
+
+
+def read(values: Tensor) -> Any:
+    """Numbers on the host, which waits for them: acceptance and radius are decided there."""
+    return values.tolist()
 
 
 class Pairs:
@@ -40,7 +46,7 @@ class Pairs:
         """
         rows = torch.stack([*self.steps, *self.changes, gradient])  # (2 k + 1, P)
         wide = rows.to(exact(rows))
-        products = Products((wide @ wide.T).double().cpu().numpy())  # the host reads
+        products = Products(np.array(read(wide @ wide.T)))
         if not products.gram[-1, -1] < float("inf"):
             return torch.zeros_like(gradient), 0.0
         gamma = products.measured_gamma(1.0) if self._gamma is None else self._gamma

@@ -14,6 +14,7 @@ from basin.core.protocols import Closure, Parameters, StepSkipped
 from basin.optimizer.hierarchy import hierarchy
 from basin.optimizer.koala import exact
 from basin.optimizer.level import Level, Terms
+from basin.optimizer.pairs import read
 from basin.optimizer.ranges import above_0, at_least_0
 from basin.optimizer.ranks import mean_over_ranks
 from basin.optimizer.sweep import SampleSize, minibatches, minibatches_of_all
@@ -140,7 +141,7 @@ class RMTR(torch.optim.Optimizer):
         for share in minibatches_of_all(closure, progress.size, self._examples):
             losses = self._losses(closure, start)
             total = total + share * mean_over_ranks(losses - self._losses(closure, end))
-        progress.ratio = float(total) / gained  # the host reads
+        progress.ratio = read(total) / gained
         progress.work += 2 * FORWARD
         size = self._sample.after(progress.size, progress.ratio, self._examples)
         if size > progress.size:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from basin.core.protocols import Closure
 from basin.optimizer.level import Level, Terms, Value, decrease
+from basin.optimizer.pairs import read
 from basin.optimizer.ranges import above_0, at_least_0, below_1
 
 ROUNDING = 1e-6
@@ -95,7 +96,7 @@ class Visit:
         self.cost += self.level.cost
         gained = decrease(self.value, value) + self.terms.decrease(self.point, step)
         away = torch.linalg.vector_norm(point - self._start)
-        actual, distance = torch.stack([gained, away.to(gained)]).tolist()  # the host reads
+        actual, distance = read(torch.stack([gained, away.to(gained)]))
         if isfinite(actual):
             self.level.pairs.add(step, value.gradient - self.value.gradient)
         ratio = actual / predicted
