@@ -16,7 +16,7 @@ from basin.optimizer.subproblem import Numbers, minimiser
 SMALLEST = 1e-8
 """Of |s| |y - B s|: a pair whose |s^T (y - B s)| is less is not used (Nocedal and Wright, 6.26)."""
 RANK = 1e-12
-"""Of the greatest eigenvalue of Psi^T Psi: directions below are taken to be rounding."""
+"""Of the greatest eigenvalue of Psi^T Psi, and of |y|^2: less is taken to be rounding."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ def usable(products: Products, gamma: float) -> list[int]:
         weights = np.linalg.solve(m[before], m[kept, j]) if kept else np.zeros(0)
         curvature = m[j, j] - m[j, kept] @ weights
         square = psi[j, j] - 2 * weights @ psi[kept, j] + weights @ psi[before] @ weights
-        if abs(curvature) > SMALLEST * np.sqrt(products.ss[j, j] * max(square, 0.0)):
+        new = square > RANK * products.yy[j, j]  # else y - B s is rounding
+        if new and abs(curvature) >= SMALLEST * np.sqrt(products.ss[j, j] * square):
             kept.append(j)
     return kept
 

@@ -31,9 +31,13 @@ class Pairs:
         self.changes: list[Tensor] = []
 
     def add(self, step: Tensor, change: Tensor) -> None:
-        """The newest pair, in place of the oldest where there is no more room."""
-        self.steps = [*self.steps, step][-self._memory :]
-        self.changes = [*self.changes, change][-self._memory :]
+        """The newest pair, in place of the oldest where there is no more room.
+
+        It is kept per unit of step, which SR1 does not see and rounding does.
+        """
+        length = torch.linalg.vector_norm(step)
+        self.steps = [*self.steps, step / length][-self._memory :]
+        self.changes = [*self.changes, change / length][-self._memory :]
 
     def clear(self) -> None:
         """Forget all: they are of another function."""
