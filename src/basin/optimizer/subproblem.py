@@ -24,15 +24,14 @@ def minimiser(curvatures: Numbers, slopes: Numbers, radius: float) -> Numbers:
     """
     lowest = curvatures.min()
     floor = max(0.0, -lowest)
-    shifted = curvatures + floor
-    flat = shifted <= ROUNDING * np.abs(curvatures).max()
-    if not (np.abs(slopes[flat]) > ROUNDING * np.linalg.norm(slopes)).any():
-        step = np.where(flat, 0.0, -slopes / np.where(flat, 1.0, shifted))
-        length = np.linalg.norm(step)
-        if length <= radius:
-            if lowest < 0:
-                step[np.argmin(curvatures)] = np.sqrt(radius**2 - length**2)
-            return step
+    flat = curvatures + floor <= ROUNDING * np.abs(curvatures).max()
+    slopes = np.where(flat & (np.abs(slopes) <= ROUNDING * np.linalg.norm(slopes)), 0.0, slopes)
+    step = _over(-slopes, curvatures + floor)
+    length = np.linalg.norm(step)
+    if length <= radius:
+        if lowest < 0:
+            step[np.argmin(curvatures)] += np.sqrt(radius**2 - length**2)
+        return step
     sigma = brentq(
         lambda s: _excess(curvatures + s, slopes, radius),
         floor,
@@ -40,9 +39,7 @@ def minimiser(curvatures: Numbers, slopes: Numbers, radius: float) -> Numbers:
         xtol=1e-300,
         rtol=4 * np.finfo(float).eps,
     )
-    step = _over(-slopes, curvatures + sigma)
-    result: Numbers = step * min(1.0, radius / np.linalg.norm(step))
-    return result
+    return _over(-slopes, curvatures + sigma)
 
 
 def _excess(shifted: Numbers, slopes: Numbers, radius: float) -> float:
