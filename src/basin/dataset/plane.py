@@ -1,4 +1,4 @@
-"""Toy problems in the plane: two spirals, a smiley, and a wave to be regressed.
+"""Toy problems in the plane: what spirals, smiley and wave have in common.
 
 The papers on multilevel training try such sets first (Kopaničáková and Krause 2023,
 arXiv:2107.07572); theirs are not at hand, so these are this project's own.
@@ -81,78 +81,16 @@ class Plane:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Spirals(Plane):
-    """Two arms around the origin, half a turn apart."""
-
-    turns: float  # of each arm
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The arms."""
-        return ("first arm", "second arm")
-
-    def draw(self, num: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Radius t, angle 2 pi (turns t + class / 2), t uniform in (0.1, 1)."""
-        labels = torch.arange(num) % 2
-        radius = 0.1 + 0.9 * _uniform(num, generator)
-        points = _polar(radius, 2 * math.pi * (self.turns * radius + labels / 2))
-        return points + self.noise * _normal((num, 2), generator), labels
-
-
-@dataclass(frozen=True, kw_only=True)
-class Smiley(Plane):
-    """A circle, and within it two eyes and a mouth."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Around and inside."""
-        return ("outline", "features")
-
-    def draw(self, num: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """The unit circle; eyes at (+-0.35, 0.35); the lower arc of radius 0.6 over 140 degrees."""
-        labels, share = torch.arange(num) % 2, _uniform(num, generator)
-        outline = _polar(torch.ones_like(share), 2 * math.pi * share)
-        mouth = _polar(0.6 * torch.ones_like(share), math.pi * (1.5 + 7 / 9 * (share - 0.5)))
-        eyes = torch.stack([0.35 * torch.where(share < 0.5, -1.0, 1.0), 0.35 + 0 * share], 1)
-        features = torch.where((torch.arange(num) % 4 == 1)[:, None], eyes, mouth)
-        points = torch.where((labels == 0)[:, None], outline, features)
-        return points + self.noise * _normal((num, 2), generator), labels
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wave(Plane):
-    """sin(pi x_1) cos(pi x_2) over the square of (-1, 1), with noise."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """A real target."""
-        return ("value",)
-
-    @property
-    def score(self) -> Score:
-        """Half the mean squared error."""
-        return _half_mean_square
-
-    def draw(self, num: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Uniform points and the wave there."""
-        points = 2 * torch.stack([_uniform(num, generator) for _ in range(2)], 1) - 1
-        values = torch.sin(math.pi * points[:, 0]) * torch.cos(math.pi * points[:, 1])
-        return points, values + self.noise * _normal((num,), generator)
-
-
-def _half_mean_square(outputs: Tensor, targets: Tensor) -> dict[str, float]:
-    residuals = outputs.squeeze(1) - targets.to(outputs.dtype)
-    return {"risk": residuals.square().mean().item() / 2}
-
-
-def _polar(radius: Tensor, angle: Tensor) -> Tensor:
+def polar(radius: Tensor, angle: Tensor) -> Tensor:
+    """Points (N, 2) of radii and angles (N,)."""
     return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], 1)
 
 
-def _uniform(num: int, generator: Generator) -> Tensor:
+def uniform(num: int, generator: Generator) -> Tensor:
+    """(N,) in [0, 1)."""
     return torch.rand(num, dtype=torch.float64, generator=generator)
 
 
-def _normal(shape: tuple[int, ...], generator: Generator) -> Tensor:
+def normal(shape: tuple[int, ...], generator: Generator) -> Tensor:
+    """Standard normal numbers."""
     return torch.randn(shape, dtype=torch.float64, generator=generator)

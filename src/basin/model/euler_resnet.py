@@ -24,7 +24,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "tanh": to
 class EulerStep(nn.Module):
     """q + dt F(q), F = conv(a(norm(conv(a(norm(q)))))), a the activation; without norm, biases."""
 
-    def __init__(self, channels: int, kernel: int, *, dt: float, norm: str, activation: str) -> None:
+    def __init__(
+        self, channels: int, kernel: int, *, dt: float, norm: str, activation: str
+    ) -> None:
         super().__init__()
         self.dt, self.activation = dt, ACTIVATIONS[activation]
         self.norm1, self.norm2 = (_norm(channels, norm) for _ in range(2))

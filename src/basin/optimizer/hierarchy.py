@@ -12,7 +12,9 @@ from basin.optimizer.pairs import Pairs
 class Below:
     """The way from one level to the next coarser one, of which it is the finer."""
 
-    def __init__(self, finer: Level, network: Coarsenable, coarser: Level, *, weighted: bool) -> None:
+    def __init__(
+        self, finer: Level, network: Coarsenable, coarser: Level, *, weighted: bool
+    ) -> None:
         self.level, self.norm = coarser, network.prolongation_norm
         self._finer, self._network, self._weighted = finer, network, weighted
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from basin.core.protocols import Closure
+from basin.core.protocols import Closure, Parameters
 from basin.optimizer.koala import exact
 from basin.optimizer.pairs import Pairs
 from basin.optimizer.ranks import mean_over_ranks
@@ -80,13 +80,13 @@ class Level:
         """Tensors by the names of the weights as one vector (P,)."""
         return torch.cat([tensors[name].reshape(-1) for name in self._parameters])
 
-    def decay(self, by_parameter: Mapping[Tensor, float]) -> Tensor | None:
-        """A decay for each weight (P,); None where all are 0."""
-        if not any(by_parameter.values()):
+    def decay(self, groups: Parameters) -> Tensor | None:
+        """The weight_decay of its group for each weight (P,); None where all are 0."""
+        decays = {p: float(group["weight_decay"]) for group in groups for p in group["params"]}
+        if not any(decays.values()):
             return None
-        return self.vector(
-            {n: torch.full_like(p, by_parameter[p]) for n, p in self._parameters.items()}
-        )
+        named = self._parameters.items()
+        return self.vector({name: torch.full_like(p, decays[p]) for name, p in named})
 
     def value(self, closure: Closure, terms: Terms, *, track: bool = False) -> Value:
         """The objective at the present weights, on the closure's minibatch.

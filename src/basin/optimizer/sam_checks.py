@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from basin.core.protocols import Optimizer
 from basin.optimizer.ranks import number_of_ranks
-from basin.optimizer.wrapper import refuse_replicas
+from basin.optimizer.wrapper import refuse_measuring, refuse_replicas
 
 DECAYS = ("base", "loss")
 
@@ -14,6 +14,7 @@ def check_base(base: Optimizer, decay: str) -> None:
     if decay not in DECAYS:
         raise ValueError(f"decay={decay!r} is not one of {', '.join(DECAYS)}")
     refuse_replicas(base, "sam")
+    refuse_measuring(base, "sam")
     for group in base.param_groups:
         if "loss_decay" in group:
             raise ValueError("sam around sam: both have rho and loss_decay in the groups; take one")

@@ -13,7 +13,7 @@ from basin.core.protocols import Closure
 from basin.optimizer.ranges import above_0, at_least_0, below_1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SampleSize:
     """How minibatches overlap, and when they grow.
 

@@ -17,7 +17,7 @@ ROUNDING = 1e-6
 """Of the room on a coarse level, left free so that rounding does not exceed it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """When a step is taken and how the radius answers to r = actual / predicted decrease.
 

@@ -23,6 +23,15 @@ class VCycle:
     def __post_init__(self) -> None:
         at_least_0(pre=self.pre, post=self.post, coarsest=self.coarsest)
 
+    def check(self, levels: int) -> None:
+        """Raise ValueError where no level, of so many, would take a step."""
+        if self.pre + self.post + (self.coarsest if levels > 1 else 0) == 0:
+            alone = "" if levels > 1 else " (coarsest is of several levels)"
+            raise ValueError(
+                f"pre={self.pre}, post={self.post} and coarsest={self.coarsest}{alone} are no step"
+                f" of any of the levels={levels}: take pre=1"
+            )
+
     def __call__(self, visit: Visit, ways: Sequence[Below]) -> None:
         """From this level down the ways and up again; a level without one takes pre + post."""
         visit.smooth(self.pre)
@@ -43,9 +52,7 @@ class VCycle:
         gradient = way.restricted(visit.value.gradient)
         terms = Terms(decay, gradient - value.gradient)
         value = Value(value.losses, gradient)
-        inside = Visit(
-            coarse, visit.closure, terms, self.rule, value=value, radius=room, room=room
-        )
+        inside = Visit(coarse, visit.closure, terms, self.rule, value=value, radius=room, room=room)
         if further:
             self(inside, further)
         else:
