@@ -28,7 +28,8 @@ class Smiley(Plane):
         labels, share = torch.arange(num) % 2, uniform(num, generator)
         outline = polar(torch.ones_like(share), 2 * math.pi * share)
         mouth = polar(0.6 * torch.ones_like(share), math.pi * (1.5 + 7 / 9 * (share - 0.5)))
-        eyes = torch.stack([0.35 * torch.where(share < 0.5, -1.0, 1.0), 0.35 + 0 * share], 1)
+        side = torch.where(share < 0.5, -share.new_ones(()), share.new_ones(()))
+        eyes = 0.35 * torch.stack([side, torch.ones_like(side)], 1)
         features = torch.where((torch.arange(num) % 4 == 1)[:, None], eyes, mouth)
         points = torch.where((labels == 0)[:, None], outline, features)
         return points + self.noise * normal((num, 2), generator), labels

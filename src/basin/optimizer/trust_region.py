@@ -15,6 +15,8 @@ from basin.optimizer.ranges import above_0, at_least_0, below_1
 
 ROUNDING = 1e-6
 """Of the room on a coarse level, left free so that rounding does not exceed it."""
+SPENT = 0.01
+"""Of that room: where less is left a visit ends, as in Gratton, Sartenaer and Toint 2008."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,13 @@ class Visit:
         self.radius, self.decrease = min(radius, self._room), 0.0
         self.point = self._start = level.weights
         self._distance = 0.0  # of the point from the start
+        self._least = SPENT * self._room if isfinite(room) else 0.0
         self.cost = level.cost  # of all gradients here and below
+
+    @property
+    def spent(self) -> bool:
+        """Whether the room is used up, or as good as: what is left is not worth a gradient."""
+        return self.radius <= self._least
 
     @property
     def step(self) -> Tensor:
@@ -81,7 +89,7 @@ class Visit:
     def smooth(self, steps: int) -> None:
         """So many trust-region steps with SR1, fewer where there is nothing to gain or no room."""
         for _ in range(steps):
-            if self.radius <= 0:
+            if self.spent:
                 return
             step, predicted = self.level.pairs.propose(self.value.gradient, self.radius)
             if not predicted > 0:

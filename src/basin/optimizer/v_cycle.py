@@ -35,7 +35,7 @@ class VCycle:
     def __call__(self, visit: Visit, ways: Sequence[Below]) -> None:
         """From this level down the ways and up again; a level without one takes pre + post."""
         visit.smooth(self.pre)
-        if ways and visit.radius > 0:
+        if ways and not visit.spent:
             self._correct(visit, ways[0], ways[1:])
         visit.smooth(self.post)
 
