@@ -35,14 +35,15 @@ def on_a_small_folder(settings):
 
 
 def at_batch_2(settings):
-    """The batch size, and what has to divide it."""
+    """The batch size, what has to divide it, and fewer examples where all are a step."""
     words = ["batch_size=2"]
     if settings["micro_batch"] is not None:
         words.append("micro_batch=2")
     if settings["optimizer"].get("m") is not None:
         words.append("optimizer.m=2")
     if passes_are_updates(settings):
-        words.append("optimizer.batch=100")
+        size = "limit_train" if "limit_train" in settings["dataset"] else "train"
+        words += ["optimizer.batch=100", f"dataset.{size}=100"]
     return words
 
 
@@ -63,7 +64,7 @@ def test_a_scaled_down_experiment_takes_two_steps(name, monkeypatch):
     monkeypatch.setattr(trajectory, "STEPS", 2)
     words = [f"experiment={name}", *SYNTHETIC]
     if passes_are_updates(settings_of(f"experiment={name}")[0]):
-        words.append("dataset.train=64")
+        words.append("dataset.train=16")
     made = trajectory.trajectory(words)
     assert len(made.losses) == 2 and all(map(isfinite, made.losses))
     assert made.losses[0] != made.losses[1] and all(map(isfinite, made.norms.values()))
