@@ -240,7 +240,7 @@ def test_minibatches_stay_where_the_ratio_is_high_or_not_asked_for(zeta):
     assert ("global_ratio" in told) is (zeta == "0.0")
 
 
-@pytest.mark.parametrize("norm", ["none", "batch"])
+@pytest.mark.parametrize("norm", ["none", pytest.param("batch", marks=pytest.mark.slow)])
 def test_three_levels_resume_bitwise_in_the_middle(norm):
     """Stopped before, at and after the pass in which minibatches grow."""
     words = ["optimizer.sample.zeta=1.0", "optimizer.batch=48"]
