@@ -68,9 +68,8 @@ class EulerResNet(nn.Module):
         super().__init__()
         self._settings: dict[str, Any] = {
             **{"num_classes": num_classes, "in_channels": in_channels, "widths": tuple(widths)},
-            **{"horizon": horizon, "last_node": last_node, "norm": norm},
-            **{"kernel": kernel, "activation": activation},
-            **{"conv_init": conv_init, "linear_init": linear_init},
+            **{"horizon": horizon, "last_node": last_node, "norm": norm, "kernel": kernel},
+            **{"activation": activation, "conv_init": conv_init, "linear_init": linear_init},
         }
         check_choice("norm", norm, NORMS)
         check_choice("activation", activation, tuple(ACTIVATIONS))
