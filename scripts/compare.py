@@ -1,8 +1,10 @@
 """Runs beside each other: what differs in their configurations, their results, their curves.
 
-    python scripts/compare.py RUN RUN ... [--output compare.png]
+    python scripts/compare.py RUN RUN ... [--against work] [--output compare.png]
 
 RUN is a run folder, finished or not, such as results/runs/<name>.
+--against work draws over gradients of the whole network on all training examples, the cost axis
+of methods whose update costs more than one gradient, or less.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from basin.experiment.schema import MACHINE_ONLY
 from basin.report.curves import draw
 from basin.report.labels import labels
 from basin.report.results import table
-from basin.report.runs import Run, read_lines
+from basin.report.runs import AXES, Run, read_lines
 
 
 def read(path: Path) -> Run:
@@ -72,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--output", type=Path, default=Path("compare.png"), help="default: compare.png"
     )
+    parser.add_argument("--against", choices=[*AXES], default="epoch", help="default: epoch")
     chosen = parser.parse_args(arguments)
     try:
         runs = [read(path) for path in dict.fromkeys(chosen.runs)]
@@ -80,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if len(runs) > 1:
             print(configurations(runs))
         print(table(runs))
-        draw(runs, called, chosen.output)
+        draw(runs, called, chosen.output, against=chosen.against)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

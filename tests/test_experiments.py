@@ -35,13 +35,21 @@ def on_a_small_folder(settings):
 
 
 def at_batch_2(settings):
-    """The batch size, and what has to divide it."""
+    """The batch size, what has to divide it, and fewer examples where all are a step."""
     words = ["batch_size=2"]
     if settings["micro_batch"] is not None:
         words.append("micro_batch=2")
     if settings["optimizer"].get("m") is not None:
         words.append("optimizer.m=2")
+    if passes_are_updates(settings):
+        size = "limit_train" if "limit_train" in settings["dataset"] else "train"
+        words += ["optimizer.batch=100", f"dataset.{size}=100"]
     return words
+
+
+def passes_are_updates(settings):
+    """Of an optimizer that goes through all examples before it is evaluated."""
+    return "sample" in settings["optimizer"]
 
 
 @pytest.mark.parametrize("name", FIRST_OF_EACH_PAPER)
@@ -54,7 +62,10 @@ def test_it_composes(name):
 @pytest.mark.parametrize("name", MINIS)
 def test_a_scaled_down_experiment_takes_two_steps(name, monkeypatch):
     monkeypatch.setattr(trajectory, "STEPS", 2)
-    made = trajectory.trajectory([f"experiment={name}", *SYNTHETIC])
+    words = [f"experiment={name}", *SYNTHETIC]
+    if passes_are_updates(settings_of(f"experiment={name}")[0]):
+        words.append("dataset.train=16")
+    made = trajectory.trajectory(words)
     assert len(made.losses) == 2 and all(map(isfinite, made.losses))
     assert made.losses[0] != made.losses[1] and all(map(isfinite, made.norms.values()))
 

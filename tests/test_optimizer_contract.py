@@ -34,6 +34,11 @@ def fact(option, key, default):
     return FACTS.get(option, {}).get(key, default)
 
 
+def minibatches(option):
+    """Of the toy's size, that make an update."""
+    return fact(option, "minibatches", fact(option, "bn_passes", 1))
+
+
 def settings(option, *overrides):
     return settings_of(
         *overrides_of("optimizer", option),
@@ -81,7 +86,7 @@ def test_it_learns(option):
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("stops", [(3, 23), pytest.param((12,), marks=pytest.mark.slow)])
 def test_it_resumes_bitwise_in_the_middle_of_a_cycle(option, stops):
-    epochs = 4.0 * fact(option, "bn_passes", 1)  # as many minibatches make an update
+    epochs = 4.0 * minibatches(option)
     undisturbed = make(option, epochs=epochs)
     train(undisturbed)
     for stop in stops:
@@ -274,11 +279,16 @@ class Overflowing:
 class NoReads(TorchDispatchMode):
     """Refuses operations whose result the host reads, but for those that are exempt by name.
 
-    EXEMPT: torch's step counters, which are CPU tensors, and fp16's overflow flag.
+    EXEMPT: torch's step counters, which are CPU tensors, fp16's overflow flag, and what a trust
+    region decides by.
     """
 
     READS = ("_local_scalar_dense", "is_nonzero", "nonzero", "equal", "masked_select", "item")
-    EXEMPT = (("_get_value", "optimizer.py"), ("any", "distributed.py"))  # function, its file
+    EXEMPT = (  # function, its file
+        ("_get_value", "optimizer.py"),
+        ("any", "distributed.py"),
+        ("read", "pairs.py"),
+    )
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         name = function.name().removeprefix("aten::").split(".")[0]

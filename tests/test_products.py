@@ -5,7 +5,7 @@ import functools
 import pytest
 import torch
 from test_configs import overrides_of, settings_of
-from test_optimizer_contract import OPTIONS, fact
+from test_optimizer_contract import OPTIONS, fact, minibatches
 from toy import BATCH, NUM, same, train, train_with_kill, weights
 from toy import build as toy
 
@@ -56,7 +56,7 @@ def tensors(state):
 @pytest.mark.parametrize("schedule", AVERAGES)
 @pytest.mark.parametrize("option", OPTIONS)
 def test_six_and_the_rest_are_the_whole(option, schedule):
-    epochs = 2.0 * fact(option, "bn_passes", 1)  # 16 updates
+    epochs = 2.0 * minibatches(option)  # 16 updates
     undisturbed = make(option, schedule, epochs)
     train(undisturbed)
     continued = train_with_kill(lambda: make(option, schedule, epochs), 6)

@@ -15,6 +15,8 @@ SETTINGS = {
     "horizon": 1.0,
     "last_node": False,
     "norm": "batch",
+    "kernel": 3,
+    "activation": "relu",
     "conv_init": "fan_in",
     "linear_init": "default",
 }
@@ -32,7 +34,7 @@ def images():
 
 def test_a_step_adds_dt_times_the_residual():
     torch.manual_seed(0)
-    step = EulerStep(4, dt=0.25, norm="batch").double()
+    step = EulerStep(4, 3, dt=0.25, norm="batch", activation="relu").double()
     q = torch.randn(3, 4, 6, 6, dtype=torch.float64)
     residual = F.relu(F.batch_norm(q, None, None, training=True))
     residual = F.conv2d(residual, step.conv1.weight, padding=1)
@@ -90,6 +92,8 @@ def test_some_depths_cannot_be_halved(nodes):
         ({"nodes": 1}, "nodes=1 leave no step between 0 and T"),
         ({"widths": []}, r"widths=\[\] must all be 1 or more"),
         ({"horizon": 0.0}, "horizon=0.0 above 0"),
+        ({"kernel": 2}, "kernel=2 has no middle: take 1, 3"),
+        ({"activation": "elu"}, "activation='elu' is not one of relu, tanh"),
         ({"norm": "layer"}, "norm='layer' is not one of batch, none"),
     ],
 )

@@ -13,7 +13,7 @@ ERRORS = {"error": 4.8, "error5": 0.1, "nll": 0.2, "ece": 0.01}
 RISK = {"excess_risk": 1.25e-6}
 
 
-def run_of(scores, *, finished=True):
+def run_of(scores, *, finished=True, **costs):
     lines = [
         {
             "epoch": epoch,
@@ -22,12 +22,13 @@ def run_of(scores, *, finished=True):
             "lr": 0.1,
             "gradient_evaluations": epoch,
             "seconds": 1.0,
+            **costs,
         }
         for epoch in (1.0, 2.0)
     ]
     best = {"epoch": 1.0, "selected_on": "test", "test": scores}
     result = {"final": {"epoch": 2.0, "test": scores}, "best": best}
-    cost = {"gradient_evaluations": 2.0, "seconds": 1.0}
+    cost = {"gradient_evaluations": 2.0, "seconds": 1.0, **costs}
     record = {"results": {"last": result}, "cost": cost} if finished else None
     return Run(path=Path("run"), settings={}, lines=lines, record=record)
 
@@ -63,5 +64,30 @@ def test_both_kinds_in_one_table():
 
 @pytest.mark.parametrize("runs", [[RISK], [RISK, ERRORS]])
 def test_curves_of_any_score(tmp_path, runs):
-    draw([run_of(scores) for scores in runs], ["a", "b"][: len(runs)], tmp_path / "curves.png")
+    draw(
+        [run_of(scores) for scores in runs],
+        ["a", "b"][: len(runs)],
+        tmp_path / "curves.png",
+        against="epoch",
+    )
     assert (tmp_path / "curves.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(("costs", "at"), [({}, [1, 2]), ({"work_units": 7.5}, [7.5, 7.5])])
+def test_curves_over_work_take_an_optimizers_own_count(costs, at):
+    run = run_of(RISK, **costs)
+    assert run.curve("lr", against="work") == (at, [0.1, 0.1])
+    assert run.curve("lr") == ([1, 2], [0.1, 0.1])
+
+
+def test_a_forward_pass_is_a_third_of_a_gradient():
+    run = run_of(RISK, forward_only=3.0)
+    assert run.curve("lr", against="work")[0] == [2, 3]
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_work_is_a_column_where_an_optimizer_counts_it(finished):
+    both = [run_of(RISK, finished=finished, work_units=7.5), run_of(RISK, finished=finished)]
+    head, counted, plain = table(both).splitlines()[:3]
+    assert head.split()[-3:] == ["gradients", "work", "seconds"]
+    assert counted.split()[-2:] == ["7.5", "1.0"] and plain.split()[-2:] == ["2", "1.0"]

@@ -205,10 +205,14 @@ class Judged(Protocol):
 
 @runtime_checkable
 class Describing(Protocol):
-    """An averager that says how its solutions were made."""
+    """An averager that says how its solutions were made, or an optimizer what it spent."""
 
     def describe(self) -> Mapping[str, Any]:
-        """Plain values for the record: the rule, and of how many iterates."""
+        """Plain values: of an averager for the record, the rule and of how many iterates.
+
+        Of an optimizer numbers for the log line; `work_units`, where the closure's count of
+        gradients is not its cost.
+        """
         ...
 
 

@@ -19,6 +19,7 @@ class Facts:
     shape: tuple[int, int, int]  # C, H, W
     images: torch.dtype = torch.uint8  # of pixels; float32 of images that are normalised already
     targets: torch.dtype = torch.int64  # of classes; float64 of real numbers
+    linear: bool = False  # the score is the excess risk of a linear model, of its weights alone
 
 
 def num_train(facts: Facts, *, validation: int, limit_train: int | None) -> int:

@@ -58,7 +58,12 @@ class Quadratic:
         """One example for each direction, in both parts."""
         size = self.dimension
         return Facts(
-            train=size, test=size, num_classes=1, shape=(size, 1, 1), targets=torch.float64
+            train=size,
+            test=size,
+            num_classes=1,
+            shape=(size, 1, 1),
+            targets=torch.float64,
+            linear=True,
         )
 
     @property

@@ -58,7 +58,12 @@ class Ridge:
         """`num` training examples; the test part has one for each direction of the Hessian."""
         size = self.dimension
         return Facts(
-            train=self.num, test=size, num_classes=1, shape=(size, 1, 1), targets=torch.float64
+            train=self.num,
+            test=size,
+            num_classes=1,
+            shape=(size, 1, 1),
+            targets=torch.float64,
+            linear=True,
         )
 
     @property

@@ -13,7 +13,7 @@ from basin.core.protocols import Draws, Request
 
 
 class Vectors:
-    """Vectors (N, D) and targets (N,), float64 where the device has it.
+    """Vectors (N, D) and real targets (N,), float64 where the device has it, or int64 classes.
 
     deviation (N,): the standard deviation of a normal error that a target has anew at every draw;
     evaluation sees none.
@@ -48,7 +48,9 @@ class Vectors:
         """The same examples on a device."""
         dtype = torch.float32 if torch.device(device).type == "mps" else torch.float64
         deviation = None if self._deviation is None else self._deviation.to(device, dtype)
-        return Vectors(self._rows.to(device, dtype), self.labels.to(device, dtype), deviation)
+        real = self.labels.is_floating_point()
+        labels = self.labels.to(device, dtype if real else self.labels.dtype)
+        return Vectors(self._rows.to(device, dtype), labels, deviation)
 
 
 def normal(draws: Draws, dtype: torch.dtype) -> Tensor:

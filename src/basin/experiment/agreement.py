@@ -9,6 +9,9 @@ import torch
 from torch import nn
 
 from basin.core.clock import Clock
+from basin.core.measuring import FORMATS, Measuring
+from basin.core.parameters import innermost
+from basin.core.protocols import Optimizer
 from basin.experiment import build
 from basin.experiment.settings import Settings
 from basin.training.synced_batchnorm import synchronisable
@@ -17,16 +20,26 @@ from basin.training.synced_batchnorm import synchronisable
 def check_agreement(settings: Settings, dataset: Any, network: nn.Module) -> None:
     """Raise ValueError, with what to change, where they do not."""
     facts = dataset.facts
-    if facts.targets.is_floating_point:
-        if settings["runtime"]["autotune"]:
-            raise ValueError("runtime.autotune=true is for images, and this data set has vectors")
-        _check_regression(settings, facts.shape, network)
+    if facts.shape[1:] == (1, 1):
+        _check_vectors(settings)
+    if facts.linear:
+        _check_linear(facts.shape, network)
     outputs = torch.zeros(2, facts.num_classes)
     targets = torch.zeros(2, dtype=facts.targets)
     try:
         build.objective(settings)(outputs, targets)
     except ValueError as error:
         raise ValueError(f"objective: {error}") from None
+
+
+def check_precision(settings: Settings, optimizer: Optimizer) -> None:
+    """Raise ValueError where an optimizer decides by decreases of the loss that rounding hides."""
+    name, core = settings["precision"], innermost(optimizer)
+    if isinstance(core, Measuring) and name not in ("auto", *FORMATS):
+        raise ValueError(
+            f"precision={name} rounds losses more coarsely than"
+            f" optimizer={type(core).__name__.lower()} can decide by: pass precision=fp32, or fp64"
+        )
 
 
 def check_ranks(settings: Settings, network: nn.Module, clock: Clock, ranks: int) -> None:
@@ -61,13 +74,19 @@ def check_ranks(settings: Settings, network: nn.Module, clock: Clock, ranks: int
             )
 
 
-def _check_regression(settings: Settings, shape: tuple[int, int, int], network: nn.Module) -> None:
-    """The excess risk is a function of the weights of a linear model, and of nothing else."""
+def _check_vectors(settings: Settings) -> None:
+    """Images of one pixel are vectors."""
+    if settings["runtime"]["autotune"]:
+        raise ValueError("runtime.autotune=true is for images, and this data set has vectors")
     if settings["augment"]:
         raise ValueError(
             f"augment={','.join(settings['augment'])} changes images and classes, and this data"
-            " set has vectors and real targets: pass augment=none"
+            " set has vectors: pass augment=none"
         )
+
+
+def _check_linear(shape: tuple[int, int, int], network: nn.Module) -> None:
+    """An excess risk is a function of the weights of a linear model, and of nothing else."""
     num = sum(p.numel() for p in network.parameters())
     if num != prod(shape):
         raise ValueError(

@@ -44,9 +44,10 @@ def run_point(point: Point, *, sequel: bool) -> float:
     settings = point.settings
     with joined(settings["device"]) as (here, ranks):
         with together(ranks):
-            plan = check(settings, point.stages, ranks=ranks.size)
             device = devices.pick(settings["device"], here)
             precision = resolve(settings["precision"], device)
+            stages = {k: {**own, "precision": precision} for k, own in point.stages.items()}
+            plan = check(settings, stages, ranks=ranks.size)
         job = Job(
             settings=settings,
             stages=point.stages,

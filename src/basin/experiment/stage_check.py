@@ -14,6 +14,7 @@ from basin.core.ensemble import Several
 from basin.core.parameters import Predicting, levels
 from basin.core.protocols import Averager, Optimizer, Solutions, Transfer, Weighted
 from basin.experiment import build
+from basin.experiment.agreement import check_precision
 from basin.experiment.schedule_check import Time, check_schedules, check_until, times_of
 from basin.experiment.settings import Settings
 from basin.training.scheduling import Scheduling
@@ -72,6 +73,7 @@ def check_stage(
     if transfer is not None:
         network = _transferred(name, transfer, network)
     optimizer, averagers, schedules = build.method(settings, network, clock)
+    check_precision(settings, optimizer)
     Scheduling(schedules, optimizer)
     check_until(settings, schedules)
     check_schedules(settings, schedules, averagers, time)

@@ -17,7 +17,7 @@ from basin.experiment.execute import Outcome
 from basin.experiment.identity import essential
 from basin.experiment.job import Job
 from basin.experiment.settings import seeds
-from basin.training.bookkeeping import averaged
+from basin.training.bookkeeping import averaged, spent
 from basin.training.energy import JOULES_PER_KWH
 
 NEXT = """\
@@ -29,10 +29,8 @@ next: python train.py model=resnet20 dataset=cifar10 epochs=30        CIFAR-10 (
 def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
     """Write every solution to the folder; returns the record."""
     results = _solutions(job, outcome)
-    state, order = outcome.parts.state, outcome.parts.closure.input.order
-    counters, meter = state.counters, outcome.around.meter
-    seconds = meter.seconds
-    drawn = counters.drawn
+    state, meter = outcome.parts.state, outcome.around.meter
+    order, counters, seconds = outcome.parts.closure.input.order, state.counters, meter.seconds
     parts = [outcome.parts.closure.input.examples, *outcome.evaluator.parts.values()]
     return {
         "run": job.folder.name,
@@ -59,12 +57,13 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
             "steps": counters.step,
             "skipped_steps": counters.skipped,
             "gradient_evaluations": counters.examples / order.num,
+            **{key: value for key, value in spent(state).items() if key == "work_units"},
             "forward_only": counters.forward_only / order.num,
-            "passes": drawn / order.num,
+            "passes": counters.drawn / order.num,
             "seconds": seconds,
             **({} if meter.joules is None else {"kwh": meter.joules / JOULES_PER_KWH}),
             "step_milliseconds": 1000 * seconds / max(counters.step, 1),
-            "images_per_second": drawn / max(seconds, 1e-9),
+            "images_per_second": counters.drawn / max(seconds, 1e-9),
             "peak_memory_bytes": peak_memory_bytes(job.device),
             "parameters": job.plan.parameters,
             "forward_flops_per_image": job.plan.flops,
@@ -149,9 +148,10 @@ def present(record: dict[str, Any], folder: Path) -> str:
             f"sweeps read the last epoch's test {name}{of}: there is no dataset.validation split"
         )
     cost = record["cost"]
+    work = f" ({cost['work_units']:.4g} work units)" if "work_units" in cost else ""
     lines.append(
-        f"cost: {cost['gradient_evaluations']:.4g} gradient evaluations, {cost['seconds']:.1f} s,"
-        f" {cost['images_per_second']:.0f} images/s"
+        f"cost: {cost['gradient_evaluations']:.4g} gradient evaluations{work},"
+        f" {cost['seconds']:.1f} s, {cost['images_per_second']:.0f} images/s"
     )
     lines.append(f"run folder: {folder}")
     return "\n".join([*lines, NEXT.format(runs=folder.parent)])

@@ -7,30 +7,34 @@ of He et al. 2016b (arXiv:1603.05027).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from basin.model.euler_transfer import interpolation, projection, transfer, transposed
+from basin.model.euler_transfer import interpolation, norm, projection, transfer, transposed
 from basin.model.initialisation import check_choice, initialise_
 
 NORMS = ("batch", "none")
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "tanh": torch.tanh}
 
 
 class EulerStep(nn.Module):
-    """q + dt F(q), F = conv(relu(norm(conv(relu(norm(q)))))); without norm, with biases."""
+    """q + dt F(q), F = conv(a(norm(conv(a(norm(q)))))), a the activation; without norm, biases."""
 
-    def __init__(self, channels: int, *, dt: float, norm: str) -> None:
+    def __init__(
+        self, channels: int, kernel: int, *, dt: float, norm: str, activation: str
+    ) -> None:
         super().__init__()
-        self.dt = dt
+        self.dt, self.activation = dt, ACTIVATIONS[activation]
         self.norm1, self.norm2 = (_norm(channels, norm) for _ in range(2))
-        self.conv1, self.conv2 = (_conv(channels, channels, 1, norm) for _ in range(2))
+        self.conv1, self.conv2 = (_conv(channels, channels, kernel, 1, norm) for _ in range(2))
 
     def forward(self, q: Tensor) -> Tensor:
-        residual = self.conv1(F.relu(self.norm1(q)))
-        return q + self.dt * self.conv2(F.relu(self.norm2(residual)))
+        residual = self.conv1(self.activation(self.norm1(q)))
+        return q + self.dt * self.conv2(self.activation(self.norm2(residual)))
 
 
 class EulerResNet(nn.Module):
@@ -41,6 +45,8 @@ class EulerResNet(nn.Module):
     last_node: a step is taken from the last node too, K in all and beyond T, as in code of the
     paper's authors; else K - 1, and every depth integrates to T.
     norm: `batch`, or `none` for losses that depend on each image alone.
+    kernel: pixels of the convolutions; 1, on images of one pixel, is a dense network.
+    activation: `relu`, or `tanh` for losses with curvature everywhere.
     conv_init, linear_init: basin.model.initialisation.
     """
 
@@ -54,16 +60,21 @@ class EulerResNet(nn.Module):
         horizon: float,
         last_node: bool,
         norm: str,
+        kernel: int,
+        activation: str,
         conv_init: str,
         linear_init: str,
     ) -> None:
         super().__init__()
         self._settings: dict[str, Any] = {
             **{"num_classes": num_classes, "in_channels": in_channels, "widths": tuple(widths)},
-            **{"horizon": horizon, "last_node": last_node, "norm": norm},
-            **{"conv_init": conv_init, "linear_init": linear_init},
+            **{"horizon": horizon, "last_node": last_node, "norm": norm, "kernel": kernel},
+            **{"activation": activation, "conv_init": conv_init, "linear_init": linear_init},
         }
         check_choice("norm", norm, NORMS)
+        check_choice("activation", activation, tuple(ACTIVATIONS))
+        if kernel < 1 or kernel % 2 == 0:
+            raise ValueError(f"kernel={kernel} has no middle: take 1, 3, 5, ...")
         if nodes < 2:
             raise ValueError(f"nodes={nodes} leave no step between 0 and T: take 2, 3, 5, 9, ...")
         if not widths or min(widths) < 1 or not horizon > 0:
@@ -71,18 +82,18 @@ class EulerResNet(nn.Module):
                 f"widths={list(widths)} must all be 1 or more, and horizon={horizon} above 0"
             )
         self.nodes, self.num_steps = nodes, nodes if last_node else nodes - 1
-        dt = horizon / (nodes - 1)
+        step: dict[str, Any] = {"dt": horizon / (nodes - 1), "norm": norm, "activation": activation}
         openings: list[nn.Module] = []
         steps: list[nn.Module] = []
         before = in_channels
         for index, width in enumerate(widths):
-            openings.append(_conv(before, width, 2 if index else 1, norm))
+            openings.append(_conv(before, width, kernel, 2 if index else 1, norm))
             steps.append(
-                nn.Sequential(*(EulerStep(width, dt=dt, norm=norm) for _ in range(self.num_steps)))
+                nn.Sequential(*(EulerStep(width, kernel, **step) for _ in range(self.num_steps)))
             )
             before = width
         self.openings, self.steps = nn.ModuleList(openings), nn.ModuleList(steps)
-        self.norm = _norm(before, norm)
+        self.norm, self.activation = _norm(before, norm), ACTIVATIONS[activation]
         self.linear = nn.Linear(before, num_classes)
         initialise_(self, conv_init=conv_init, bn_weight_init="ones", linear_init=linear_init)
 
@@ -90,7 +101,7 @@ class EulerResNet(nn.Module):
         q = images
         for opening, steps in zip(self.openings, self.steps, strict=True):
             q = steps(opening(q))  # (B, width, H, W), over 2 from stage to stage
-        return self.linear(F.relu(self.norm(q)).mean((2, 3)))  # (B, K)
+        return self.linear(self.activation(self.norm(q)).mean((2, 3)))  # (B, K)
 
     def with_nodes(self, nodes: int) -> EulerResNet:
         """The same network of another depth, with new weights, where this one's are."""
@@ -122,12 +133,17 @@ class EulerResNet(nn.Module):
         return transfer(tensors, projection(self._coarse, self.num_steps, weighted=weighted))
 
     @property
+    def prolongation_norm(self) -> float:
+        """|I| over all weights, those that are copied included; never below 1."""
+        return norm(interpolation(self._coarse, self.num_steps), self._coarse)
+
+    @property
     def _coarse(self) -> int:
         return (self.num_steps + 1) // 2
 
 
-def _conv(before: int, after: int, stride: int, norm: str) -> nn.Conv2d:
-    return nn.Conv2d(before, after, 3, stride, padding=1, bias=norm == "none")
+def _conv(before: int, after: int, kernel: int, stride: int, norm: str) -> nn.Conv2d:
+    return nn.Conv2d(before, after, kernel, stride, padding=kernel // 2, bias=norm == "none")
 
 
 def _norm(channels: int, norm: str) -> nn.Module:

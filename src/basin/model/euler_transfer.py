@@ -57,6 +57,15 @@ def projection(coarse: int, fine: int, *, weighted: bool) -> Rows:
     ]
 
 
+def norm(rows: Rows, num: int) -> float:
+    """Spectral norm of rows over `num` steps."""
+    matrix = torch.zeros(len(rows), num, dtype=torch.float64, device="cpu")
+    for k, row in enumerate(rows):
+        for j, weight in row.items():
+            matrix[k, j] = weight
+    return float(torch.linalg.matrix_norm(matrix, 2))
+
+
 @torch.no_grad()
 def transfer(tensors: Mapping[str, Tensor], rows: Rows) -> dict[str, Tensor]:
     """Named tensors of a network with the steps of `rows`; some may share memory with the given.

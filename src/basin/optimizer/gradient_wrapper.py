@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from basin.core.parameters import gradients, group_parameters, levels
 from basin.core.protocols import Closure, Optimizer
 from basin.optimizer.sam import SAM
-from basin.optimizer.wrapper import Derived, Wrapper
+from basin.optimizer.wrapper import Derived, Wrapper, refuse_measuring
 
 Change = Callable[[list[Tensor], list[Tensor]], None]
 """(weights, gradients): gradients are changed in place."""
@@ -21,11 +21,13 @@ class GradientWrapper(Wrapper):
     """Every gradient that the base asks for passes through `change`, all groups jointly.
 
     That of another module (a replica) by itself. Raises ValueError around a SAM whose gradient is
-    made of several: what is to be changed is their mean, so the wrapper belongs inside.
+    made of several: what is to be changed is their mean, so the wrapper belongs inside; and around
+    a trust region, which holds the gradient against the loss.
     """
 
     def __init__(self, base: Optimizer, change: Change) -> None:
         super().__init__(base)
+        refuse_measuring(base, type(self).__name__.lower())
         self._change = change
         for level in levels(base):
             if isinstance(level, SAM) and level.combines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from basin.core.group import rank_and_size
 from basin.core.protocols import Optimizer
 from basin.optimizer.ranges import at_least_1, one_of
-from basin.optimizer.wrapper import refuse_replicas
+from basin.optimizer.wrapper import refuse_measuring, refuse_replicas
 
 DECAYS = ("base", "loss")
 
@@ -14,6 +14,7 @@ def check_base(base: Optimizer, decay: str) -> None:
     """Raise ValueError where the gradient would not reach the base, or a field is taken."""
     one_of(DECAYS, decay=decay)
     refuse_replicas(base, "sam")
+    refuse_measuring(base, "sam")
     for group in base.param_groups:
         if "loss_decay" in group:
             raise ValueError("sam around sam: both have rho and loss_decay in the groups; take one")

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from basin.core.measuring import Measuring
 from basin.core.parameters import Following, Wrapping, innermost
 from basin.core.protocols import Closure, Optimizer, Parameters
 
@@ -46,6 +47,18 @@ def refuse_replicas(base: Optimizer, wrapper: str) -> None:
             f"{wrapper} around replicated_sgd would do nothing: it moves the model's weights, and"
             f" each step takes them anew from the replicas; use {wrapper} around sgd, or"
             " replicated_sgd alone"
+        )
+
+
+def refuse_measuring(base: Optimizer, wrapper: str) -> None:
+    """Raise ValueError where the base holds its steps against a loss whose gradient is changed."""
+    core = innermost(base)
+    if isinstance(core, Measuring):
+        name = type(core).__name__.lower()
+        raise ValueError(
+            f"{wrapper} around {name}: {name} takes a step only where the loss falls as its"
+            f" gradient says, and {wrapper} changes the gradient; use {wrapper} around sgd, or"
+            f" {name} alone"
         )
 
 

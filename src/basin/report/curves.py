@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from basin.report.runs import Run, metrics
+from basin.report.runs import AXES, Run, metrics
 
 STYLES: tuple[Any, ...] = ("-", "--", ":", "-.")
 """Of solutions, again from the first where there are more: the last iterate is solid."""
@@ -19,8 +19,8 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 """Okabe and Ito's, which tell apart to the colour-blind; then a continuous map."""
 
 
-def draw(runs: Sequence[Run], names: Sequence[str], output: Path) -> None:
-    """A picture of three panels over one axis of epochs; a run has a colour, a solution a style."""
+def draw(runs: Sequence[Run], names: Sequence[str], output: Path, *, against: str) -> None:
+    """A picture of three panels over one axis (AXES); a run has a colour, a solution a style."""
     solutions = list(dict.fromkeys(name for run in runs for name in run.solutions))
     texts = [fill(name, 80, subsequent_indent="    ") for name in names]
     legend_height = 0.2 * (sum(text.count("\n") + 1 for text in texts) + len(solutions))
@@ -29,17 +29,18 @@ def draw(runs: Sequence[Run], names: Sequence[str], output: Path) -> None:
     colours = palette(len(runs))
     styles = {name: STYLES[i % len(STYLES)] for i, name in enumerate(solutions)}
     for run, colour in zip(runs, colours, strict=True):
-        _line(loss, run.curve("train", "loss"), colour, "-")
-        _line(rate, run.curve("lr"), colour, "-")
+        _line(loss, run.curve("train", "loss", against=against), colour, "-")
+        _line(rate, run.curve("lr", against=against), colour, "-")
         for solution in run.solutions:
-            points = run.curve("solutions", solution, "test", *metrics([run]))
+            keys = ("solutions", solution, "test", *metrics([run]))
+            points = run.curve(*keys, against=against)
             _line(test, points, colour, styles[solution])
     _axis(loss, "training loss", logarithmic=True)
     score = ", ".join(metrics(runs))
     percent = score in ("", "error")
     _axis(test, "test error (%)" if percent else f"test {score}", logarithmic=not percent)
     _axis(rate, "learning rate", logarithmic=False)
-    rate.set_xlabel("epoch")
+    rate.set_xlabel(AXES[against].label)
     _legend(figure, texts, colours, styles, score or "error")
     figure.savefig(output)
 

@@ -12,7 +12,7 @@ HEAD = (
     *("run", "solution", "epoch", "test error", "test", "validation", "NLL", "ECE"),
     "best test (epoch)",
 )
-COST = ("gradients", "seconds")
+COST = ("gradients", "work", "seconds")
 
 
 def table(runs: Sequence[Run]) -> str:
@@ -37,7 +37,7 @@ def table(runs: Sequence[Run]) -> str:
 
 
 def _finished(name: str, record: dict[str, Any]) -> list[tuple[str, ...]]:
-    cost = (f"{record['cost']['gradient_evaluations']:.4g}", f"{record['cost']['seconds']:.1f}")
+    cost = _cost(record["cost"])
     rows = []
     for solution, result in record["results"].items():
         scores = _scores(result["final"], result["final"]["epoch"], _best(result["best"]))
@@ -49,11 +49,17 @@ def _unfinished(name: str, run: Run) -> list[tuple[str, ...]]:
     if not run.lines:
         return [(name, "no evaluation yet", *[""] * (len(HEAD) + len(COST) - 2))]
     line = run.lines[-1]
-    cost = (f"{line['gradient_evaluations']:.4g}", f"{line['seconds']:.1f}")
+    cost = _cost(line)
     return [
         (name, solution, *_scores(scores, line["epoch"], ""), *cost)
         for solution, scores in line["solutions"].items()
     ]
+
+
+def _cost(told: dict[str, Any]) -> tuple[str, ...]:
+    """Gradients, work units of an optimizer that counts them, seconds."""
+    work = _number(told.get("work_units"), ".4g")
+    return (f"{told['gradient_evaluations']:.4g}", work, f"{told['seconds']:.1f}")
 
 
 def _scores(scores: dict[str, Any], epoch: float, best: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,37 @@ class Run:
     lines: list[dict[str, Any]]  # metrics.jsonl
     record: dict[str, Any] | None  # record.json; None while the run is not finished
 
-    def curve(self, *keys: str) -> tuple[list[float], list[float]]:
-        """Epochs and the values there of one entry of the lines, such as `train`, `loss`."""
-        points = [(line["epoch"], entry(line, *keys)) for line in self.lines]
-        there = [(epoch, value) for epoch, value in points if value is not None]
-        return [epoch for epoch, _ in there], [value for _, value in there]
+    def curve(self, *keys: str, against: str = "epoch") -> tuple[list[float], list[float]]:
+        """Positions and the values there of one entry of the lines, such as `train`, `loss`."""
+        points = [(AXES[against].of(line), entry(line, *keys)) for line in self.lines]
+        there = [(position, value) for position, value in points if value is not None]
+        return [position for position, _ in there], [value for _, value in there]
 
     @property
     def solutions(self) -> list[str]:
         """Names of the solutions that were evaluated, in the order of their appearance."""
         return list(dict.fromkeys(name for line in self.lines for name in line["solutions"]))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What curves are drawn over."""
+
+    label: str
+    of: Callable[[dict[str, Any]], float]  # a line's position
+
+
+def _work(line: dict[str, Any]) -> float:
+    """An optimizer's own count where it has one; a forward pass is a third of a gradient."""
+    plain = line["gradient_evaluations"] + line.get("forward_only", 0.0) / 3
+    return float(line.get("work_units", plain))
+
+
+AXES = {
+    "epoch": Axis("epoch", lambda line: float(line["epoch"])),
+    "work": Axis("work (gradients of the whole network on all examples)", _work),
+}
+"""By name; epochs, or the work of a fair comparison."""
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from basin.core.parameters import norm
+from basin.core.parameters import levels, norm
 from basin.core.protocols import Batches, Describing, TrainState
 from basin.core.random import derive, seed_generators
 from basin.training.distributed import Agreed, Ranks
@@ -164,6 +164,7 @@ class Bookkeeping:
             "averaged": averaged(state),
             **self.parts.scheduling.fields(state.optimizer),
             **self.parts.dynamics.read(),
+            **spent(state),
             "gradient_evaluations": state.counters.examples / self._order.num,
             "forward_only": state.counters.forward_only / self._order.num,
             "images_per_second": rate,
@@ -195,6 +196,12 @@ def averaged(state: TrainState) -> dict[str, Any]:
         for name, averager in state.averagers.items()
         if isinstance(averager, Describing)
     }
+
+
+def spent(state: TrainState) -> dict[str, Any]:
+    """What the optimizers of the nest say of their costs."""
+    told = [o.describe() for o in levels(state.optimizer) if isinstance(o, Describing)]
+    return {key: value for one in told for key, value in one.items()}
 
 
 def check_finite(state: TrainState) -> None:
