@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -32,10 +33,11 @@ def run(cfg: DictConfig) -> float:
     return run_point(point, sequel=hydra_config.mode == RunMode.MULTIRUN)
 
 
-def run_point(point: Point, *, sequel: bool) -> float:
+def run_point(point: Point, *, sequel: bool, dataset: Any = None) -> float:
     """Train a point, or continue it, or report it where it is finished.
 
     sequel: whether other points follow in this process; a signal then stops them too.
+    dataset: an object with `load()` in the place of the configured one, which it has read before.
     Returns the score that sweeps read (error in per cent, excess risk): of the validation part at
     the last epoch, or of the test part where there is no split. Raises ValueError for anything
     wrong with the input.
@@ -44,6 +46,8 @@ def run_point(point: Point, *, sequel: bool) -> float:
     with joined(settings["device"]) as (here, ranks):
         with together(ranks):
             plan = check(settings, point.stages, ranks=ranks.size)
+            if dataset is not None:
+                plan = replace(plan, dataset=dataset)
             device = devices.pick(settings["device"], here)
             precision = resolve(settings["precision"], device)
         job = Job(

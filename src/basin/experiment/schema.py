@@ -60,6 +60,7 @@ STAGE: dict[str, Any] = {
     "optimizer_state": "fresh",
     "averaging_state": None,
     "clock": "stage",
+    "horizon": None,
     "epochs": None,
     "lr": None,
     "weight_decay": None,

@@ -21,8 +21,11 @@ def stage_settings(cfg: DictConfig) -> dict[str, Settings]:
         raise ValueError("stages is empty: a run has at least one, as stages=single gives")
     lengths = [settings["epochs"] for settings in stages.values()]
     for name, settings in stages.items():
+        horizon = settings["stage"]["horizon"]
         if settings["stage"]["clock"] == "run":
-            settings["schedule"] = _whole_run_schedules(cfg, name, lengths)
+            settings["schedule"] = _whole_run_schedules(cfg, name, lengths, horizon)
+        elif horizon is not None:
+            raise ValueError(f"stages.{name}.horizon={horizon} needs clock=run, whose epochs it is")
     return stages
 
 
@@ -46,16 +49,21 @@ def _stage(cfg: DictConfig, name: str, own: Any) -> Settings:
     return settings
 
 
-def _whole_run_schedules(cfg: DictConfig, name: str, lengths: list[Any]) -> Settings:
-    """Schedules of a stage with `clock: run`: to them `epochs` is the length of all stages."""
-    if any(isinstance(length, str) for length in lengths):
+def _whole_run_schedules(
+    cfg: DictConfig, name: str, lengths: list[Any], horizon: Any
+) -> Settings:
+    """Schedules of a stage with `clock: run`: to them `epochs` is the length of all stages.
+
+    horizon: that length, where the run is the beginning of a longer one.
+    """
+    if horizon is None and any(isinstance(length, str) for length in lengths):
         raise ValueError(
             f"stages.{name}.clock=run adds up the epochs of all stages ({lengths});"
             " give each as a number of epochs"
         )
     copy = cfg.copy()
     with open_dict(copy):
-        copy.epochs = sum(lengths)
+        copy.epochs = sum(lengths) if horizon is None else horizon
         own = cfg.stages[name].get("schedule")
         copy.schedule = cfg.schedule if own is None else own
     schedules: Settings = plain(copy)["schedule"]

@@ -1,0 +1,1 @@
+"""The parts of tune.py: its command line and its workers."""

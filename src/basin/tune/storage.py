@@ -1,0 +1,94 @@
+"""The two Optuna studies of a search, in a journal file or any database that Optuna takes.
+
+`NAME` has a trial for each configuration, with its score at each rung as intermediate values: what
+Optuna's pictures, dashboards and samplers read. `NAME.rungs` has one for each attempt at a rung: what
+workers share (board.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
+from optuna.trial import FrozenTrial
+
+from basin.tune.search import Search
+
+REDIS = ("redis://", "rediss://", "unix://")
+
+
+def open_storage(storage: str | None, folder: Path) -> BaseStorage:
+    """A URL's database, or a journal file: that of the path, or `journal.log` of the folder."""
+    if storage is not None and storage.startswith(REDIS):
+        return JournalStorage(JournalRedisBackend(storage))
+    if storage is not None and "://" in storage:
+        return RDBStorage(storage)
+    file = folder / "journal.log" if storage is None else Path(storage)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return JournalStorage(JournalFileBackend(str(file)))
+
+
+@dataclass(frozen=True)
+class Studies:
+    """Both studies of a search."""
+
+    name: str
+    storage: BaseStorage
+    configurations: optuna.Study
+    rungs: optuna.Study
+
+    def trial(self, configuration: int) -> FrozenTrial | None:
+        """The trial of a configuration; None before it is drawn."""
+        for trial in self.configurations.get_trials(deepcopy=False):
+            if trial.user_attrs.get("configuration") == configuration:
+                return trial
+        return None
+
+    def report(self, trial: FrozenTrial, rung: int, score: float) -> None:
+        """A score of a configuration."""
+        study = self.storage.get_study_id_from_name(self.name)
+        identity = self.storage.get_trial_id_from_study_id_trial_number(study, trial.number)
+        self.storage.set_trial_intermediate_value(identity, rung, score)
+
+
+def studies(storage: BaseStorage, name: str) -> Studies:
+    """Both, made where they are not there."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    made = [
+        optuna.create_study(
+            study_name=one, storage=storage, direction="minimize", load_if_exists=True
+        )
+        for one in (name, f"{name}.rungs")
+    ]
+    return Studies(name, storage, *made)
+
+
+def existing(storage: BaseStorage, name: str) -> Studies:
+    """Both, to be read. Raises ValueError naming those that there are."""
+    there = [one for one in optuna.get_all_study_names(storage) if not one.endswith(".rungs")]
+    if name not in there:
+        raise ValueError(f"study={name}: there is none here; there are {', '.join(there) or 'none'}")
+    return studies(storage, name)
+
+
+def join(shared: Studies, search: Search, recipe: Sequence[str]) -> None:
+    """Begin a search, or join it. Raises ValueError where the study is of another one.
+
+    recipe: what `overrides` are today; a study that lasts days must not change on the way.
+    """
+    attributes = shared.configurations.user_attrs
+    if "search" in attributes:
+        differs = search.differences(attributes["search"])
+        if not differs and attributes["recipe"] != list(recipe):
+            differs = ["overrides: what they name, or basin's NUMERICS, was changed since"]
+        if differs:
+            raise ValueError(
+                f"study={shared.name} is another search ({'; '.join(differs)}); give study=NAME"
+            )
+        return
+    shared.configurations.set_user_attr("recipe", list(recipe))
+    shared.configurations.set_user_attr("search", asdict(search))
