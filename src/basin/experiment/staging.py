@@ -49,9 +49,7 @@ def _stage(cfg: DictConfig, name: str, own: Any) -> Settings:
     return settings
 
 
-def _whole_run_schedules(
-    cfg: DictConfig, name: str, lengths: list[Any], horizon: Any
-) -> Settings:
+def _whole_run_schedules(cfg: DictConfig, name: str, lengths: list[Any], horizon: Any) -> Settings:
     """Schedules of a stage with `clock: run`: to them `epochs` is the length of all stages.
 
     horizon: that length, where the run is the beginning of a longer one.

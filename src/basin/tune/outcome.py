@@ -145,4 +145,3 @@ def _configurations(one: Found, finals: Finals) -> list[dict[str, Any]]:
         }
         for number in sorted(one.params)
     ]
-

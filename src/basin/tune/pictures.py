@@ -25,8 +25,9 @@ def draw_all(content: Mapping[str, Any], study: optuna.Study, folder: Path) -> l
 
 def draw_rungs(content: Mapping[str, Any], file: Path) -> Path:
     """Rank at each rung against rank at the end, 1 the best, of configurations that have both."""
-    rungs = content["rungs"][: -1 if content["final"] == content["study"] else None] or (
-        content["rungs"]
+    rungs = (
+        content["rungs"][: -1 if content["final"] == content["study"] else None]
+        or (content["rungs"])
     )
     figure = Figure(figsize=(3.2 * len(rungs), 3.4), dpi=120, layout="constrained")
     panels = figure.subplots(1, len(rungs), squeeze=False)[0]

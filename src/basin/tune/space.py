@@ -29,7 +29,9 @@ Space = dict[str, BaseDistribution]
 def space_of(node: Any) -> Space:
     """Distributions by the field of train.py that they are of. Raises ValueError naming the field."""
     if not isinstance(node, Mapping) or not node:
-        raise ValueError(f"space={node!r} is empty: give fields of train.py, as lr: {{type: log, ...}}")
+        raise ValueError(
+            f"space={node!r} is empty: give fields of train.py, as lr: {{type: log, ...}}"
+        )
     return {str(field): _distribution(f"space.{field}", entry) for field, entry in node.items()}
 
 
@@ -82,7 +84,11 @@ def _bounds(name: str, kind: str, low: Any, high: Any) -> tuple[float, float]:
             what = "a whole number" if kind == "int" else "a number"
             raise ValueError(f"{name}.{key}={value!r} is not {what}{hint}")
     if not low < high:
-        raise ValueError(f"{name}: low={low} is not below high={high}; a fixed value is an override")
+        raise ValueError(
+            f"{name}: low={low} is not below high={high}; a fixed value is an override"
+        )
     if kind == "log" and low <= 0:
-        raise ValueError(f"{name}: low={low} of type=log is not above 0; use type=float, or a bound")
+        raise ValueError(
+            f"{name}: low={low} of type=log is not above 0; use type=float, or a bound"
+        )
     return low, high

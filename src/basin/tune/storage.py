@@ -71,7 +71,9 @@ def existing(storage: BaseStorage, name: str) -> Studies:
     """Both, to be read. Raises ValueError naming those that there are."""
     there = [one for one in optuna.get_all_study_names(storage) if not one.endswith(".rungs")]
     if name not in there:
-        raise ValueError(f"study={name}: there is none here; there are {', '.join(there) or 'none'}")
+        raise ValueError(
+            f"study={name}: there is none here; there are {', '.join(there) or 'none'}"
+        )
     return studies(storage, name)
 
 

@@ -116,9 +116,7 @@ class Worker:
             )
             self._close(self.board.view())
 
-    def _trained(
-        self, rung: Rung, trial: FrozenTrial, view: View
-    ) -> tuple[float, dict[str, Any]]:
+    def _trained(self, rung: Rung, trial: FrozenTrial, view: View) -> tuple[float, dict[str, Any]]:
         below = Rung(rung.configuration, rung.rung - 1)
         if isinf(view.scores.get(below, 0.0)):
             return inf, self._nothing(f"diverged, or given up, at rung {below.rung}")
