@@ -1,9 +1,9 @@
 """Who trains which rung: claims in a study that all workers see, without a lock.
 
-A claim is a trial that begins as RUNNING, with (configuration, rung, attempt) among its attributes.
-Storages number trials in the order in which they are made visible, so of several claims of the same
-attempt every worker sees the same one first; the others count for nothing. An attempt that failed, or
-whose worker is gone, is FAIL, and the next attempt may be claimed.
+A claim is a trial that begins as RUNNING, with (configuration, rung, attempt) as attributes.
+Storages number trials in the order in which they are made visible, so of several claims of one
+attempt every worker sees the same one first; the others count for nothing. An attempt that failed,
+or whose worker is gone, is FAIL, and the next attempt may be claimed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from basin.tune.schedulers import Rung
+from basin.tune.storage import tell_once
 
 Key = tuple[int, int, int]  # configuration, rung, attempt
 
@@ -74,8 +75,7 @@ class Board:
                 self._storage.set_trial_user_attr(identity, name, value)
         except optuna.exceptions.UpdateFinishedTrialError:
             return False
-        told = self._study.tell(claim.number, score, skip_if_finished=True)
-        return told.state == TrialState.COMPLETE
+        return tell_once(self._study, claim.number, score)
 
     def fail(self, claim: FrozenTrial, *, why: str, given_back: bool) -> None:
         """End an attempt without a score; nothing where it has ended."""
@@ -85,7 +85,7 @@ class Board:
                 self._storage.set_trial_user_attr(identity, name, value)
         except optuna.exceptions.UpdateFinishedTrialError:
             return
-        self._study.tell(claim.number, state=TrialState.FAIL, skip_if_finished=True)
+        tell_once(self._study, claim.number, None, TrialState.FAIL)
 
     def _owners(self) -> dict[Key, FrozenTrial]:
         """The first claim of each attempt, in the order of attempts."""

@@ -1,4 +1,4 @@
-"""Budgets of the rungs, in epochs (Jamieson and Talwalkar 2016; Li et al. 2018, arXiv:1603.06560)."""
+"""Rungs, in epochs (Jamieson and Talwalkar 2016; Li et al. 2018, arXiv:1603.06560)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Bracket:
 
 
 def ladder_of(first: float, epochs: float, eta: int) -> Ladder:
-    """Rungs from `first` to `epochs`. Raises ValueError where a power of eta does not lead there."""
+    """Rungs from `first` to `epochs`. ValueError where no power of eta leads there."""
     if not isinstance(eta, int) or eta < 2:
         raise ValueError(f"eta={eta} is not a whole number of 2 or more")
     if not 0 < first < epochs:

@@ -1,4 +1,4 @@
-"""What is drawn for a configuration: a function of the search's seed, its number, and the scores."""
+"""What is drawn for a configuration: a function of the seed, its number, and the scores."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Any
 from basin.tune.ladder import Ladder, brackets, halving, ladder_of
 from basin.tune.modes import RESERVED, Mode
 from basin.tune.schedulers import Asynchronous, Everyone, Scheduler, Synchronous
-from basin.tune.space import Space, space_of
+from basin.tune.space import Space, space_of, words
 
 SCHEDULERS = ("sha", "hyperband", "asha", "all")
 SAMPLERS = ("random", "tpe")
@@ -87,8 +87,6 @@ class Search:
 
     def words(self, params: Mapping[str, Any], configuration: int, rung: int) -> list[str]:
         """Overrides of the run of one rung of a configuration."""
-        from basin.tune.space import words
-
         steps = self.rate.words(self.ladder, self.plan.begins(configuration), rung)
         return [*self.overrides, *words(params), *steps]
 

@@ -27,7 +27,7 @@ Space = dict[str, BaseDistribution]
 
 
 def space_of(node: Any) -> Space:
-    """Distributions by the field of train.py that they are of. Raises ValueError naming the field."""
+    """Distributions by field of train.py. Raises ValueError naming the field."""
     if not isinstance(node, Mapping) or not node:
         raise ValueError(
             f"space={node!r} is empty: give fields of train.py, as lr: {{type: log, ...}}"

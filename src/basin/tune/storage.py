@@ -1,20 +1,21 @@
 """The two Optuna studies of a search, in a journal file or any database that Optuna takes.
 
 `NAME` has a trial for each configuration, with its score at each rung as intermediate values: what
-Optuna's pictures, dashboards and samplers read. `NAME.rungs` has one for each attempt at a rung: what
-workers share (board.py).
+Optuna's pictures, dashboards and samplers read. `NAME.rungs` has one for each attempt at a rung:
+what workers share (board.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from basin.tune.search import Search
 
@@ -49,10 +50,21 @@ class Studies:
         return None
 
     def report(self, trial: FrozenTrial, rung: int, score: float) -> None:
-        """A score of a configuration."""
+        """A score of a configuration; nothing where its trial has ended."""
         study = self.storage.get_study_id_from_name(self.name)
         identity = self.storage.get_trial_id_from_study_id_trial_number(study, trial.number)
-        self.storage.set_trial_intermediate_value(identity, rung, score)
+        with suppress(optuna.exceptions.UpdateFinishedTrialError):
+            self.storage.set_trial_intermediate_value(identity, rung, score)
+
+
+def tell_once(
+    study: optuna.Study, number: int, score: float | None, state: TrialState | None = None
+) -> bool:
+    """End a trial; False where another worker has ended it, even between our look and our word."""
+    with suppress(optuna.exceptions.UpdateFinishedTrialError):
+        told = study.tell(number, score, state=state, skip_if_finished=True)
+        return told.value == score and (state is None or told.state == state)
+    return False
 
 
 def studies(storage: BaseStorage, name: str) -> Studies:

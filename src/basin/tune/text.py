@@ -14,14 +14,15 @@ def report(content: Mapping[str, Any]) -> str:
         f"# {content['study']}",
         "",
         f"{search['scheduler']}, mode {search['mode']}, eta {search['eta']}, {search['sampler']}"
-        f" sampling, seed {search['seed']}.{over} Scores are errors of the validation part.",
+        f" sampling, seed {search['seed']}.{over} Scores are the validation part's.",
         "",
         f"Trained: {budget['epochs']:.6g} epochs, {budget['gradient_evaluations']:.6g} gradient"
         f" evaluations; {budget['planned_epochs']:.6g} by the definition of the rungs, and"
         f" {budget['everyone_to_the_end']:.6g} for every configuration to the end."
         f" Attempts that failed: {budget['failed_attempts']}.",
         "",
-        f"Rank correlations are with the last rung of {content['final']}; 95 % bootstrap intervals.",
+        f"Rank correlations are with the last rung of {content['final']}, with 95 % bootstrap"
+        " intervals.",
         "",
         "| rung | epochs | configurations | diverged | best | n | Spearman | Kendall |",
         "|---|---|---|---|---|---|---|---|",

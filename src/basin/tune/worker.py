@@ -18,7 +18,7 @@ from basin.tune.board import Board, View
 from basin.tune.sampling import draw
 from basin.tune.schedulers import Rung
 from basin.tune.search import Search
-from basin.tune.storage import Studies
+from basin.tune.storage import Studies, tell_once
 from basin.tune.workers import is_gone, lock
 
 POLL_SECONDS = 1.0
@@ -27,7 +27,7 @@ POLL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Trained:
-    """What a rung's run says. Counts are of the run since its first epoch, earlier rungs included."""
+    """What a rung's run says. Counts are of the run since its first epoch, all rungs together."""
 
     score: float  # validation; inf diverged
     epochs: float
@@ -108,8 +108,8 @@ class Worker:
         except BaseException:
             self.board.fail(claim, why="stopped", given_back=True)
             raise
+        self.studies.report(trial, rung.rung, score)  # first: whoever sees the score may close it
         if self.board.finish(claim, score, facts):
-            self.studies.report(trial, rung.rung, score)
             self.tell(
                 f"configuration {rung.configuration}, rung {rung.rung}: {score:.4g}"
                 f" ({facts['note'] or facts['run']})"
@@ -175,6 +175,6 @@ class Worker:
             number = trial.user_attrs["configuration"]
             final = view.scores.get(Rung(number, top))
             if final is not None:
-                study.tell(trial.number, final, skip_if_finished=True)
+                tell_once(study, trial.number, final)
             elif number in out or over:
-                study.tell(trial.number, state=TrialState.PRUNED, skip_if_finished=True)
+                tell_once(study, trial.number, None, TrialState.PRUNED)
