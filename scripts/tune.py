@@ -6,7 +6,7 @@
 search         a file of configs/tune, or a path: space, scheduler, rungs, mode of the learning rate
 field=value    in place of a field of that file: scheduler=asha mode=truncated_full seed=1
 action         run (default): work on the study until it is over, and report; given again at any
-               time, the same command is one more worker; report: only that
+               time, the same command is one more worker; work: without the report; report: only that
 study          its name; the default is made of search, scheduler, mode and seed
 storage        a journal file, or a URL of Optuna's: sqlite:///..., postgresql://..., redis://...
 folder         of studies' folders: results/searches
@@ -63,21 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         request = parse(given)
-        if request.action == "run":
-            code = 0
-            if request.workers is None:
-                work(request)
-            else:
-                code = work_together(request, given)
-            if code:
-                return code
-        show(request)
+        code = 0
+        if request.action != "report":
+            code = work(request) if request.workers is None else work_together(request, given)
+        if request.action != "work" and code == 0:
+            show(request)
     except Stopped as stopped:
         return stopped.code
     except (OSError, ValueError, LostLock, HydraException, OmegaConfBaseException) as error:
         print(f"error: {explain(error, str(CONFIGS))}", file=sys.stderr)
         return 1
-    return 0
+    return code
 
 
 if __name__ == "__main__":

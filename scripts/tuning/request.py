@@ -15,7 +15,7 @@ from basin.tune.search import Search, search_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
-ACTIONS = ("run", "report")
+ACTIONS = ("run", "work", "report")
 KEYS = ("search", "action", "study", "storage", "folder", "workers", "final", "out")
 FIELDS = tuple(field.name for field in fields(Search))
 PASSED_ON = tuple(k for k in MACHINE_ONLY if k not in ("rerun", "rerun_from", "runtime.keep_end"))
@@ -59,7 +59,7 @@ def parse(arguments: Sequence[str]) -> Request:
     rest = tuple(arguments[place + 1 :])
     for word in rest:
         _check_passed_on(word)
-    search = _search(own.get("search"), given) if action == "run" else None
+    search = _search(own.get("search"), given) if action != "report" else None
     study = own.get("study") or _name(own.get("search"), search)
     folder = Path(own.get("folder", ROOT / "results" / "searches")) / study
     return Request(

@@ -32,8 +32,8 @@ def corners(search: Search) -> list[dict[str, object]]:
     return made
 
 
-def work(request: Request) -> None:
-    """One worker. Everything that can be wrong is found before it trains."""
+def work(request: Request) -> int:
+    """One worker; returns 0. Everything that can be wrong is found before it trains."""
     search = request.search
     assert search is not None
     runs = Runs(CONFIGS)
@@ -53,6 +53,7 @@ def work(request: Request) -> None:
         train=lambda words: runs([*words, *request.rest]),
         tell=tell,
     ).work()
+    return 0
 
 
 def work_together(request: Request, arguments: Sequence[str]) -> int:
@@ -60,7 +61,8 @@ def work_together(request: Request, arguments: Sequence[str]) -> int:
     assert request.workers is not None
     places = slots(None, request.workers)
     codes = dict[int, int]()
-    own = [word for word in arguments if not word.startswith("workers=")]
+    kept = [word for word in arguments if not word.startswith(("workers=", "action="))]
+    own = ["action=work", *kept]
     script = Path(__file__).resolve().parents[1] / "tune.py"
     logs = [request.folder / "logs" / f"worker-{number}.log" for number in range(len(places))]
     tasks = [Task([sys.executable, str(script), *own], {}, log) for log in logs]
