@@ -2,6 +2,7 @@
 
     python scripts/benchmark.py loop [field=value ...]     our loop against a bare one
     python scripts/benchmark.py input [field=value ...]    our input path against torchvision's
+    python scripts/benchmark.py step [field=value ...]     a step, eager or compiled, by layout
     python scripts/benchmark.py startup                    help, composition, the first step
     python scripts/benchmark.py optimizers [option ...]    an update of each, against torch's
     python scripts/benchmark.py tables                     reproduce.py on 10,000 generated records
@@ -57,6 +58,12 @@ def _measure(chosen: argparse.Namespace) -> Result:
         if chosen.small:
             one = optimizers.SMALL
         return optimizers.measure(one, chosen.options, [f"device={chosen.device}"])
+    if chosen.theme == "step":
+        from benchmarks import step
+
+        often = (chosen.rounds, chosen.steps, chosen.random_images)
+        ways = (chosen.compile, chosen.layouts, chosen.precisions)
+        return step.measure(step.Amount(*often, *ways), chosen.fields)
     if chosen.theme == "tables":
         from benchmarks import tables
 
@@ -65,6 +72,10 @@ def _measure(chosen: argparse.Namespace) -> Result:
     from benchmarks import startup
 
     return startup.measure(startup.Amount(chosen.helps, chosen.compositions, chosen.first_steps))
+
+
+def _several(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,6 +96,14 @@ def _parser() -> argparse.ArgumentParser:
     images.add_argument("--workers", type=int, default=2, help="of torchvision's DataLoader")
     images.add_argument("--random-images", type=int, default=50_000)
     images.add_argument("fields", nargs="*", help="as for train.py")
+    ways = themes.add_parser("step", help="a step, eager or compiled, by layout and precision")
+    ways.add_argument("--rounds", type=int, default=7)
+    ways.add_argument("--steps", type=int, default=6, help="of a timed segment")
+    ways.add_argument("--random-images", type=int, default=5120)
+    ways.add_argument("--compile", type=_several, default=("false",), help="false,true")
+    ways.add_argument("--layouts", type=_several, default=("nchw", "channels_last"))
+    ways.add_argument("--precisions", type=_several, default=("fp32",), help="as for train.py")
+    ways.add_argument("fields", nargs="*", help="as for train.py")
     startup = themes.add_parser("startup", help="help, composition, the first step")
     startup.add_argument("--helps", type=int, default=7)
     startup.add_argument("--compositions", type=int, default=7)
@@ -101,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     papers.add_argument("--seeds", type=int, default=100, help="of each cell")
     papers.add_argument("--epochs", type=int, default=100, help="of each record")
     papers.add_argument("--repeats", type=int, default=5)
-    for theme in (loop, images, startup, updates, papers):
+    for theme in (loop, images, ways, startup, updates, papers):
         theme.add_argument("--write", action="store_true", help="to results/benchmarks")
     return parser
 

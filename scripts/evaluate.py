@@ -3,9 +3,10 @@
     python scripts/evaluate.py run=RUN [solution=swa]
     python scripts/evaluate.py ensemble=[RUN,RUN,...] [solution=snapshots] [members=[0,2]]
 
-RUN is a run folder, or its name in results=results/runs. Every network counts once. An ensemble
-has a validation part where all its runs held out the same examples (dataset.validation and
-seed_subset).
+RUN is a run folder, or its name in results=results/runs. Every network counts once: one that is
+listed twice is refused, and equal weights under two names are pointed out. So does the cost of a
+trunk that runs share. An ensemble has a validation part where all its runs held out the same
+examples (dataset.validation and seed_subset).
 
 solution  which of a run's solutions, or a list of them: last, swa, snapshots, a member such as
           fge_0, ...; of run= all of them are evaluated, of ensemble= the last iterate
@@ -29,6 +30,7 @@ from options import command
 
 from basin.core.files import write_json
 from basin.core.scores import score_text
+from basin.experiment.distinct import check_networks, repeated, total_cost
 from basin.experiment.ensembles import Finished, check_same_data, read_run, shared_parts
 from basin.experiment.reevaluation import Pool, Prediction, from_logits, from_weights
 
@@ -107,6 +109,8 @@ def evaluate(chosen: Options) -> dict[str, Any]:
     for run, taken in zip(runs, names, strict=True):
         for name in taken:
             run.files(name)  # every name is right before anything is computed
+    if chosen.ensemble is not None:
+        check_networks(runs, names)
     pool, rows, passes, parts = Pool(), [], 0, shared_parts(runs)
     for run, taken in zip(runs, names, strict=True):
         for prediction in predictions(run, taken, chosen):
@@ -116,12 +120,11 @@ def evaluate(chosen: Options) -> dict[str, Any]:
             if chosen.ensemble is not None and prediction.part in parts:
                 pool.add(prediction)
                 passes += prediction.num if prediction.part == "test" else 0
-    different = {run.path: run.record["cost"] for run in runs}.values()
-    totals = ("gradient_evaluations", "forward_only")
     report: dict[str, Any] = {"solutions": rows}
     if chosen.ensemble is not None:
         report["ensemble"] = {"runs": len(runs), "passes": passes, "scores": pool.scores()}
-    report["cost"] = {key: sum(cost[key] for cost in different) for key in totals}
+        report["ensemble"]["repeated"] = repeated(runs, names)
+    report["cost"] = total_cost(runs)
     return report
 
 
@@ -136,10 +139,12 @@ def text(report: dict[str, Any]) -> str:
         what = f"ensemble of {together['passes']} networks of {together['runs']} runs"
         for part, scores in together["scores"].items():
             lines.append(f"{what}: {part} {scores_text(scores)}  passes {together['passes']}")
+        for same in together["repeated"]:
+            lines.append(f"the same weights, counted {len(same)} times: {', '.join(same)}")
     cost = report["cost"]
     lines.append(
         f"cost: {cost['gradient_evaluations']:.4g} gradient evaluations and"
-        f" {cost['forward_only']:.4g} forward-only ones of the training set, over different runs"
+        f" {cost['forward_only']:.4g} forward-only ones of the training set, shared stages once"
     )
     return "\n".join(lines)
 

@@ -3,7 +3,7 @@
     python scripts/hessian.py run=results/runs/<a run> [field=value ...]
 
 run           the run folder, or RUN/SOLUTION
-probes        random vectors that the density is a mean over (4)
+probes        random vectors that the density is a mean over (4); the trace's error needs two
 steps         of Lanczos for each: as many products with the Hessian (80)
 top           eigenvalues to report; the steps must be several times as many (10)
 train         training images that the loss is a mean over, plain; null (the default) for all
@@ -24,6 +24,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from math import isfinite
 from pathlib import Path
 
 import torch
@@ -104,7 +105,8 @@ def text(found: Spectrum) -> str:
 
 def summary(found: Spectrum, products: int) -> str:
     """What a user reads."""
-    lines = [f"trace {found.trace:.6g} +- {found.trace_error:.2g} (standard error)"]
+    error = f"+- {found.trace_error:.2g} (standard error)"
+    lines = [f"trace {found.trace:.6g} {error if isfinite(found.trace_error) else '(one probe)'}"]
     lines.append("largest eigenvalues, and how close an eigenvalue is known to lie:")
     lines += [f"  {v:.6g}  +- {b:.1g}" for v, b in zip(found.top, found.bounds, strict=True)]
     negative = found.weights[found.eigenvalues < 0].sum()

@@ -23,7 +23,7 @@ from first_stage import CONFIGS, FirstStage, first_stage
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from basin.analysis.lr_range import Measurement, Suggestion, diverged, suggest
+from basin.analysis.lr_range import NEEDED, Measurement, Suggestion, diverged, suggest
 from basin.analysis.lr_range_picture import draw
 from basin.core.files import write_json
 from basin.experiment.errors import explain
@@ -128,6 +128,18 @@ def write(
     return suggestion
 
 
+def why_none(points: Sequence[Measurement], asked: int) -> str:
+    """What stood in the way of a suggestion, and what to change."""
+    if len(points) >= NEEDED:
+        return "accuracy rose by less than 5 per cent; try more epochs, or other bounds"
+    if asked < NEEDED:
+        return f"--points={asked}: give {NEEDED} or more, and as many updates"
+    return (
+        f"{len(points)} measurements, one an update at the most, are too few: {NEEDED} updates or"
+        " more are needed before the end; give more epochs, a smaller batch_size, or a lower --high"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -136,11 +148,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--low", type=float, default=1e-4, help="first rate (1e-4)")
     parser.add_argument("--high", type=float, default=1.0, help="last rate (1)")
     parser.add_argument("--shape", choices=sorted(RAMPS), default="exponential")
-    parser.add_argument("--points", type=int, default=50, help="measurements on the way (50)")
+    points = f"measurements on the way (50); {NEEDED} and more for a suggestion"
+    parser.add_argument("--points", type=int, default=50, help=points)
     parser.add_argument("--diverged", type=float, default=4.0, help="times the lowest loss (4)")
     parser.add_argument("--out", type=Path, default=Path("lr_range"), help="folder (lr_range)")
     parser.add_argument("fields", nargs="*", help="as for train.py")
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_intermixed_args(arguments)
     try:
         words = ramp(chosen.fields, chosen.low, chosen.high, chosen.shape)
         result = measure(first_stage(words), chosen.points, chosen.diverged)
@@ -150,9 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print(f"{result[2]}; {chosen.out}/lr_range.png, lr_range.json")
     if suggestion is None:
-        print(
-            "no suggestion: accuracy rose by less than 5 per cent; try more epochs, or other bounds"
-        )
+        print(f"no suggestion: {why_none(result[0], chosen.points)}")
         return 0
     print(f"suggested: base {suggestion.base:.3g}, maximum {suggestion.maximum:.3g}")
     if result[1] == "test":

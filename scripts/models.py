@@ -3,6 +3,7 @@
     python scripts/models.py                                    all of them
     python scripts/models.py resnet20 wrn_28_10 device=cuda     two of them, on a GPU
     python scripts/models.py time=false                         without running any
+    python scripts/models.py time=false write=true              and into results/benchmarks
 
 FLOPs are those of one image's forward pass at the option's native size (2 a multiply-add). Times
 are medians of a minibatch in fp32: forward in eval mode without gradients, and forward and
@@ -18,7 +19,9 @@ from difflib import get_close_matches
 
 import torch
 from benchmarks.models import OPTIONS, Amount, Row, measure
+from first_stage import CONFIGS
 
+from basin.core.files import write_json
 from basin.experiment import devices
 
 DEFAULTS = {
@@ -28,7 +31,10 @@ DEFAULTS = {
     "size": "",
     "repeats": "5",
     "time": "true",
+    "write": "false",
 }
+FILE = CONFIGS.parent / "results" / "benchmarks" / "models.json"
+"""By which reproduce.py scales what it has measured to other models."""
 HEADINGS = ("option", "images", "parameters", "GFLOPs", "forward ms", "forward+backward ms")
 
 
@@ -40,21 +46,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fields = " ".join(f"{key}={value}" for key, value in DEFAULTS.items())
     parser.add_argument("words", nargs="*", help=f"options of configs/model, and any of {fields}")
     try:
-        options, amount, device = parsed(parser.parse_args(arguments).words)
+        options, amount, device, write = parsed(parser.parse_args(arguments).words)
     except ValueError as error:
         parser.error(str(error))
     print(line(HEADINGS))
     print(line(["---", "---", *["---:"] * 4]))
-    counted = True
+    flops = {}
     for option in options:
         row = measure(option, amount, device)
-        counted = counted and row.flops is not None
+        flops[option] = row.flops
         print(line(cells(row)), flush=True)
-    return 0 if counted else 1
+    if write:
+        known = {option: count for option, count in flops.items() if count is not None}
+        write_json(FILE, {"forward_flops_per_image": known})
+    return 1 if None in flops.values() else 0
 
 
-def parsed(words: Sequence[str]) -> tuple[list[str], Amount, torch.device | None]:
-    """Options, amounts and the device (None: no times); ValueError names a wrong word."""
+def parsed(words: Sequence[str]) -> tuple[list[str], Amount, torch.device | None, bool]:
+    """Options, amounts, device (None: no times), whether to write; ValueError names a word."""
     fields, options = dict(DEFAULTS), []
     for word in words:
         key, equals, value = word.partition("=")
@@ -67,8 +76,12 @@ def parsed(words: Sequence[str]) -> tuple[list[str], Amount, torch.device | None
             fields[key] = value
         else:
             options.append(key)
-    if fields["time"] not in ("true", "false"):
-        raise ValueError(f"time={fields['time']} is not true or false")
+    for key in ("time", "write"):
+        if fields[key] not in ("true", "false"):
+            raise ValueError(f"{key}={fields[key]} is not true or false")
+    write = fields["write"] == "true"
+    if write and options:
+        raise ValueError("write=true writes one file of all options; name none")
     amount = Amount(
         classes=_positive(fields, "classes"),
         batch=_positive(fields, "batch"),
@@ -76,7 +89,7 @@ def parsed(words: Sequence[str]) -> tuple[list[str], Amount, torch.device | None
         repeats=_positive(fields, "repeats"),
     )
     device = devices.pick(fields["device"]) if fields["time"] == "true" else None
-    return options or OPTIONS, amount, device
+    return options or OPTIONS, amount, device, write
 
 
 def cells(row: Row) -> list[str]:

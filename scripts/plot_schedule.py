@@ -1,10 +1,11 @@
 """A picture of every scheduled field over a run.
 
     python scripts/plot_schedule.py schedule=sgdr epochs=200 [field=value ...] [--out schedule.png]
-    python scripts/plot_schedule.py schedule=cosine,sgdr,one_cycle      side by side, as a sweep
+    python scripts/plot_schedule.py -m schedule=cosine,sgdr,one_cycle   side by side, as a sweep
 
-Fields are those of train.py; no data are read and nothing is trained, so that a feedback schedule
-(AutoDrop) is drawn as it begins. Values are those at the updates, of the first parameter group.
+Fields are those of train.py, and commas make a sweep with or without -m. No data are read and
+nothing is trained, so that a feedback schedule (AutoDrop) is drawn as it begins. Values are those
+at the updates, of the first parameter group.
 """
 
 from __future__ import annotations
@@ -84,8 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=Path("schedule.png"))
+    parser.add_argument("-m", "--multirun", action="store_true", help="as for train.py")
     parser.add_argument("fields", nargs="*", help="as for train.py; commas make a sweep")
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_intermixed_args(arguments)
     try:
         runs = [scheduled(label, words) for label, words in sweep(chosen.fields)]
         draw_schedules(runs, chosen.out)

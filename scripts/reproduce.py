@@ -20,9 +20,11 @@ import sys
 from collections.abc import Sequence
 
 from reproduction import collecting, reading, running, showing
-from reproduction.request import Request, parse
+from reproduction.device import device_of
+from reproduction.request import ROOT, Request, parse
 
-from basin.report.paper.cost import Costs, Estimate, Point, in_order, missing, within
+from basin.report.paper.cost import Costs, Point, in_order, missing, within
+from basin.report.paper.rates import Estimate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,8 +49,8 @@ def _do(request: Request, state: reading.State) -> int:
         _say_files(showing.write(request, state), "nothing")
         return 0
     lacking = any(one.missing for _, outcomes in state.tables for one in outcomes)
-    device = _device(request) if lacking else ""  # torch takes longer than the rest
-    costs = Costs(state.archive, device)
+    device = device_of(request.rest, request.results) if lacking else ""
+    costs = Costs(state.archive, device, ROOT / "results" / "benchmarks")
     if request.action == "show":
         print(showing.tables_text(request, state, costs))
     if request.compare is not None:
@@ -69,14 +71,6 @@ def _missing(request: Request, state: reading.State, costs: Costs) -> list[tuple
     outcomes = [reading.of_seeds(one, request) for _, own in state.tables for one in own]
     priced = in_order(missing(outcomes), costs)
     return priced if request.budget_hours is None else within(priced, request.budget_hours)
-
-
-def _device(request: Request) -> str:
-    """The device that `-- device=...` says, or that a run would choose."""
-    from basin.experiment.devices import device_name, pick
-
-    chosen = [word.partition("=")[2] for word in request.rest if word.startswith("device=")]
-    return device_name(pick(chosen[-1] if chosen else "auto"))
 
 
 def _say_files(files: Sequence[object], none: str) -> None:

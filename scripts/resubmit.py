@@ -28,8 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         for folder in sweeps(chosen.sweep, chosen.sweeps):
-            states = resubmit(folder.resolve(), new_code=chosen.new_code)
+            states, count = resubmit(folder.resolve(), new_code=chosen.new_code)
             print(overview(rows_of([folder]), states))
+            print(f"{count} queued again" if count else "nothing is missing: none queued again")
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

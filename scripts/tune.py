@@ -5,8 +5,8 @@
 
 search         a file of configs/tune, or a path: space, scheduler, rungs, mode of the learning rate
 field=value    in place of a field of that file: scheduler=asha mode=truncated_full seed=1
-action         run (default): work on the study until it is over, and report; given again at any
-               time, the same command is one more worker; work: without the report; report: only that
+action         run (default): work on the study until it is over, and report; given again, at any
+               time, it is one more worker; work: without the report; report: the report alone
 study          its name; the default is made of search, scheduler, mode and seed
 storage        a journal file, or a URL of Optuna's: sqlite:///..., postgresql://..., redis://...
 folder         of studies' folders: results/searches

@@ -15,7 +15,10 @@ class Random:
         )
         self.parameters = [torch.nn.Parameter(v) for v in values]
         first, bias, second, idle = self.parameters
-        self.groups = [{"params": [first, second, idle]}, {"params": [bias], "weight_decay": 0.0}]
+        self.groups = [
+            {"params": [first, second, idle]},
+            {"params": [bias], "weight_decay": 0.0, "spared": True},
+        ]
         self.losses = torch.empty(0)
 
     def __call__(self, **switches):

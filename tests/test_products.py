@@ -12,7 +12,7 @@ from toy import build as toy
 from basin.core.clock import Clock
 from basin.experiment import build
 
-AVERAGES = {"cosine": "swa,ema,fge,snapshots", "warmup": "tail,pswa"}
+AVERAGES = {"fge": "swa,ema,fge,snapshots", "warmup": "tail,pswa"}
 """By schedule; PSWA writes back, so that the others would see its iterates."""
 
 
@@ -22,7 +22,7 @@ def composed(option, schedule, epochs):
     fields = {
         "swa": {"start": epochs / 4, "period": 0.5},
         "ema": {"decay": 0.9},
-        "fge": {"cycle": epochs / 2, "keep": "cpu"},
+        "fge": {"keep": "cpu"},
         "snapshots": {"at": f"[{epochs / 2},{epochs}]", "keep": "device"},
         "tail": {"start": epochs / 2},
         "pswa": {"start": epochs / 8, "period": epochs / 8, "restart_every": epochs / 4},
@@ -33,6 +33,8 @@ def composed(option, schedule, epochs):
     overrides.append("batch_size=16")
     if schedule == "warmup":
         overrides.append(f"schedule.lr.epochs={epochs / 4}")
+    else:
+        overrides.append(f"schedule.lr.half_cycle={epochs / 4}")
     _, stages = settings_of(*overrides)
     (stage,) = stages.values()
     return stage

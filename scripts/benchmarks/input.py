@@ -22,6 +22,7 @@ from torchvision import transforms
 from torchvision.datasets import CIFAR10
 
 from basin.training.input import Input
+from benchmarks.device_time import wait
 from benchmarks.images import MEAN, STD, RandomImages, real, write_official
 from benchmarks.result import Measured, Result
 
@@ -112,8 +113,7 @@ def _rate(data: Input, batches: int, device: torch.device) -> float:
     images, started = 0, time.perf_counter()
     for _ in range(batches):
         images += len(data.draw(None, 0, 0, None))
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    wait(device)
     return images / (time.perf_counter() - started)
 
 

@@ -8,13 +8,13 @@ pair of neighbours.
 from __future__ import annotations
 
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from first_stage import FirstStage
 
+from benchmarks.device_time import seconds_of
 from benchmarks.images import real
 from benchmarks.memory import processes
 from benchmarks.result import Measured, Result
@@ -102,14 +102,6 @@ def _times(
         seconds = {ours: 0.0, bare: 0.0}
         for start in range(0, amount.steps, turn):
             for side in (ours, bare) if (number + start // turn) % 2 == 0 else (bare, ours):
-                seconds[side] += _seconds(side, turn, device)
+                seconds[side] += seconds_of(side, turn, device)
         pairs.append((seconds[ours], seconds[bare]))
     return pairs
-
-
-def _seconds(side: Side, steps: int, device: torch.device) -> float:
-    started = time.perf_counter()
-    side.run(steps)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - started

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from basin.experiment import build
 from basin.experiment.check import flops_of
+from benchmarks.device_time import wait
 
 OPTIONS = sorted(path.stem for path in (CONFIGS / "model").glob("*.yaml"))
 TABLES = CONFIGS.parent / "tests" / "model" / "parameters"
@@ -142,7 +143,6 @@ def _milliseconds(run: Callable[[], None], repeats: int, device: torch.device) -
     for _ in range(WARM_UP + repeats):
         started = time.perf_counter()
         run()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        wait(device)
         times.append(1000 * (time.perf_counter() - started))
     return median(times[WARM_UP:])

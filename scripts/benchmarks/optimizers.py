@@ -21,6 +21,7 @@ from basin.core.clock import Clock
 from basin.experiment import build
 from basin.experiment.settings import run_settings
 from basin.experiment.staging import stage_settings
+from benchmarks.device_time import wait
 from benchmarks.result import Measured, Result
 
 OPTIONS = sorted(path.stem for path in (CONFIGS / "optimizer").glob("*.yaml"))
@@ -141,17 +142,12 @@ def _seconds(
     optimizer: Any, closure: Callable[..., Any], amount: Amount, device: torch.device
 ) -> float:
     """Of one update, a mean over some."""
-    _wait(device)
+    wait(device)
     start = time.perf_counter()
     for _ in range(amount.steps):
         optimizer.step(closure)
-    _wait(device)
+    wait(device)
     return (time.perf_counter() - start) / amount.steps
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _optimizer(option: str, network: nn.Module, fields: list[str]) -> Any:

@@ -20,8 +20,13 @@ from basin.report.paper.records import FORMAT, Record, write_record
 DEVICE = "a generated device"
 
 
-def generate(folder: Path, *, cells: int, seeds: int, epochs: int, tables: int = 1) -> Path:
-    """records/ of cells x seeds generated runs and `tables` table files; returns their folder."""
+def generate(
+    folder: Path, *, cells: int, seeds: int, epochs: int, tables: int = 1, lacking: int = 0
+) -> Path:
+    """records/ of cells x seeds generated runs and `tables` table files; returns their folder.
+
+    lacking: runs that each cell asks for beyond those.
+    """
     named = folder / "tables"
     named.mkdir(parents=True)
     experiment, numbers = "quickstart", list(range(seeds))
@@ -40,7 +45,11 @@ def generate(folder: Path, *, cells: int, seeds: int, epochs: int, tables: int =
                 write_record(folder / "records" / "generated", record, [point])
             reported = {"value": 5.0, "spread": 0.1, "kind": "sd", "n": 5, "tag": "T"}
             made.append({"row": index, "column": "all", "experiment": experiment})
-            made[-1] |= {"overrides": overrides, "seeds": numbers, "reported": reported}
+            made[-1] |= {
+                "overrides": overrides,
+                "seeds": list(range(seeds + lacking)),
+                "reported": reported,
+            }
     recipes.save()
     size = -(-cells // tables)
     for number in range(tables):

@@ -84,13 +84,14 @@ def trajectory(overrides: list[str]) -> Trajectory:
     torch.set_default_dtype(torch.float64)
     try:
         stage = first_stage(overrides)
-        return Trajectory(overrides, _losses(stage), _norms(stage), this_platform())
+        return Trajectory(overrides, losses_of(stage), _norms(stage), this_platform())
     finally:
         torch.set_num_threads(threads)
         torch.set_default_dtype(dtype)
 
 
-def _losses(stage: FirstStage) -> list[float]:
+def losses_of(stage: FirstStage) -> list[float]:
+    """Of the first STEPS steps."""
     parts = stage.parts
     losses: list[float] = []
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from basin.experiment.recipes import Recipes, composing
 from basin.report.paper.archive import Archive, read_archive
 from basin.report.paper.assembly import Outcome, assemble
-from basin.report.paper.forms import Table
+from basin.report.paper.forms import Cell, Table
 from basin.report.paper.reading import read_table
 from reproduction.request import CONFIGS, Request
 
@@ -31,9 +31,20 @@ def read(request: Request) -> State:
             outcomes = assemble(table, archive, recipes)
             tables.append((table, [one for one in outcomes if request.wants(one.cell.key)]))
     recipes.save()
-    if not any(outcomes for _, outcomes in tables):
-        raise ValueError(f"cells={','.join(request.cells)}: no cell's name has one of these words")
+    _check_chosen(request, [one.cell for _, outcomes in tables for one in outcomes])
     return State(archive, tables)
+
+
+def _check_chosen(request: Request, cells: list[Cell]) -> None:
+    """Raise ValueError for a word or a seed of the command that chooses nothing."""
+    for word in request.cells:
+        if not any(word.lower() in cell.key.lower() for cell in cells):
+            raise ValueError(f"cells={word}: no cell's name has this word")
+    there = sorted({seed for cell in cells for seed in cell.seeds})
+    for seed in request.seeds:
+        if seed not in there:
+            known = ", ".join(map(str, there)) or "none"
+            raise ValueError(f"seeds={seed}: no chosen cell has this seed; they have {known}")
 
 
 def of_seeds(outcome: Outcome, request: Request) -> Outcome:

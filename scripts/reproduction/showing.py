@@ -7,10 +7,11 @@ from pathlib import Path
 
 from basin.core.files import write_atomically
 from basin.report.page.build import page
-from basin.report.paper.cost import Costs, Estimate, Point
+from basin.report.paper.cost import Costs, Point
 from basin.report.paper.latex import latex
 from basin.report.paper.markdown import grid_of, table_text
 from basin.report.paper.overview import overview
+from basin.report.paper.rates import Estimate
 from basin.report.paper.text import interval, number
 from basin.report.paper.versus import duels
 from reproduction.reading import State

@@ -35,15 +35,17 @@ class BasinSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
         """Launch every point; raises what the first of the points that failed had raised."""
         from basin.experiment.composer import Composer  # with torch: not for every Hydra program
-        from basin.experiment.points import prepare, read_points
+        from basin.experiment.points import points_of, prepare
         from basin.experiment.sweep import folder_of, record
 
         if not isinstance(self.hydra_context, HydraContext) or self.config is None:
             raise RuntimeError("setup() comes before sweep()")
         composer = Composer(self.hydra_context.config_loader, self.config)
         words = [*(f"{key}={value}" for key, value in self._params.items()), *arguments]
-        lines = read_points(Path(self._file)) if self._file else [[]]
-        expanded = [point for line in lines for point in composer.expand([*words, *line])]
+        if self._file:
+            expanded = points_of(Path(self._file), words, composer)
+        else:
+            expanded = [*composer.expand(words)]
         ranks = self._launcher.ranks if isinstance(self._launcher, PointLauncher) else 1
         points = prepare(expanded, composer, load=self._load, ranks=ranks)
         folder = folder_of(points, Path(self.config.hydra.sweep.dir))

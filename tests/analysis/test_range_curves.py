@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from basin.analysis.lr_range import Measurement, diverged, smoothed, suggest
+from basin.analysis.lr_range import NEEDED, Measurement, diverged, smoothed, suggest
 
 
 def points(accuracies, low=1e-4, high=1.0):
@@ -38,6 +38,11 @@ def test_a_start_above_the_minimum_does_not_count_as_a_rise():
 @pytest.mark.parametrize("curve", [[10.0] * 40, [10.0 + i % 3 for i in range(40)], [10, 90, 90]])
 def test_without_a_rise_nothing_is_suggested(curve):
     assert suggest(points(curve)) is None
+
+
+def test_a_rise_of_few_measurements_is_none():
+    rise = [10.0] * (NEEDED // 2) + [90.0] * (NEEDED - NEEDED // 2)
+    assert suggest(points(rise)) is not None and suggest(points(rise[1:])) is None
 
 
 def test_smoothing_keeps_a_line_and_the_ends():

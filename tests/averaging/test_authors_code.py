@@ -8,6 +8,7 @@ from averaging.trajectory import BN, IMAGES, Net, batches, train
 from basin.averaging.fge import FGE
 from basin.averaging.pswa import PSWA
 from basin.averaging.swa import SWA
+from basin.core.clock import Clock
 
 
 def close(mine, theirs):
@@ -62,7 +63,8 @@ def test_fge_of_epochs_2_and_6_of_a_cycle_of_4():
         )
 
     net = Net()
-    fge = FGE(net, "fge", None, epochs=9, cycle=4, keep="cpu")
+    fge = FGE(net, "fge", None, Clock(10, 4), epochs=9, cycle=4, keep="cpu")
+    fge.check_rate(lambda t: rate(t) / 0.05)
     train(net, fge, 9, rate=rate)
     ensemble = solution(fge)
     assert ensemble.passes == 2

@@ -61,7 +61,7 @@ def test_iterates_of_swa(start, epochs, exclude, num):
 )
 def test_members_of_fge_are_those_at_the_minima(cycle, epochs, num):
     model = Counting()
-    fge = FGE(model, "fge", None, epochs=epochs, cycle=cycle, keep="cpu")
+    fge = FGE(model, "fge", None, Clock(40, 10), epochs=epochs, cycle=cycle, keep="cpu")
     follow(fge, model, epochs)
     ((_, ensemble),) = fge.predictors(None)
     weights = [network.weight.item() for network in ensemble.each()]
@@ -144,13 +144,44 @@ def swa(model, **changes):
     return SWA(model, "a", **{"epochs": 9, "start": 1, **SWA_FIELDS, **changes})
 
 
+def fge(model, **changes):
+    fields = {"epochs": 9, "cycle": 4, "keep": "cpu", **changes}
+    return FGE(model, "a", None, Clock(40, 10), **fields)
+
+
+RATES = {
+    "triangle": (lambda t: 1 - 0.8 * (1 - abs(t % 4 / 2 - 1)), None),
+    "flat": (lambda t: 1.0, None),  # the authors' command for VGG-16
+    "from below": (lambda t: 0.2 + 0.8 * (1 - abs(t % 4 / 2 - 1)), "2 epochs.*lower after 0"),
+    "falling": (lambda t: 1 - t / 9, "2 epochs.*lower after 2.25"),
+    "another cycle": (lambda t: 1 - 0.8 * (1 - abs(t % 2 - 1)), "2 epochs.*lower after"),
+    "once an epoch": (
+        lambda t: 1 - 0.8 * (1 - abs(t // 1 % 4 / 2 - 1)),
+        "2 epochs.*lower after 2.25",
+    ),
+    "falling late": (lambda t: 1 - 0.8 * (t > 7), "6 epochs.*lower after 7.25"),
+}
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_fge_collects_at_the_minima_of_its_rate_or_is_refused(name):
+    rate, message = RATES[name]
+    if message is None:
+        fge(Counting()).check_rate(rate)
+        return
+    with pytest.raises(
+        ValueError, match=f"^cycle=4: the rate is not at its lowest after {message}"
+    ):
+        fge(Counting()).check_rate(rate)
+
+
 SNAPSHOTS = {"epochs": 30, "members": None, "keep": "cpu"}
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda m: swa(m, start=10), "a.start=10.*never average"),
+        (lambda m: swa(m, start=10), "^start=10.*never average"),
         (lambda m: swa(m, start=-1), "start=-1"),
         (lambda m: swa(m, start=9, exclude_start=True), "after 10 epochs"),
         (lambda m: swa(m, period=0), "period=0"),
@@ -165,8 +196,10 @@ SNAPSHOTS = {"epochs": 30, "members": None, "keep": "cpu"}
             lambda m: PSWA(m, "a", epochs=9, start=0, period=2, restart_every=1, stop=9, bn=BN),
             "restart_every=1 is less than period=2",
         ),
-        (lambda m: FGE(m, "a", None, epochs=1, cycle=4, keep="cpu"), "never average"),
-        (lambda m: FGE(m, "a", None, epochs=9, cycle=4, keep="ram"), "keep='ram'.*disk"),
+        (lambda m: fge(m, epochs=1), "^cycle=4: .*after 2 epochs.*never collect"),
+        (lambda m: fge(m, keep="ram"), "^keep='ram'.*disk"),
+        (lambda m: fge(m, cycle=None), "^cycle=null: .*schedule=fge"),
+        (lambda m: fge(m, cycle=2.25), "^cycle=2.25 epochs: its middle is after 4.5 updates"),
         (lambda m: Snapshots(m, "a", None, at=[10, 31], **SNAPSHOTS), r"\[10, 31\].*\(0, 30\]"),
         (lambda m: Snapshots(m, "a", None, at=[10, 10], **SNAPSHOTS), "ascending"),
         (lambda m: Snapshots(m, "a", None, at=[], **SNAPSHOTS), "ascending"),

@@ -48,6 +48,7 @@ def test_a_class_is_bright_where_its_pattern_is():
     assert 0.2 < bright.double().mean() < 0.8 and not torch.equal(bright[0], bright[1])
 
 
+@pytest.mark.slow
 def test_it_is_learnt_on_the_command_line(tmp_path):
     text = run(
         *("dataset=fake", "model=wrn_16_1", "dataset.shape=[3,8,8]", "epochs=2", "batch_size=50"),

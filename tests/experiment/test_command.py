@@ -1,8 +1,10 @@
 """The real command line, end to end, on small runs."""
 
+import gzip
 import json
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ def finished(tmp_path_factory):
     """A finished run with a validation split and an average."""
     results = tmp_path_factory.mktemp("finished")
     arguments = [*MINI, "dataset.validation=100", "averaging=swa", "averaging.swa.start=2"]
-    arguments += [f"results={results}", "metrics.per_tensor=true"]
+    arguments += [f"results={results}", "metrics.per_tensor=true", "runtime.profile=true"]
     arguments = [
         a if a != "dataset.limit_train=192" else "dataset.limit_train=160" for a in arguments
     ]
@@ -36,6 +38,16 @@ def test_what_a_finished_run_prints(finished):
     assert f"run folder: {folder}" in text
     assert "dataset=cifar10" in text and " -m " in text and "compare.py" in text
     assert "selected on validation" in text and "swa: test accuracy" in text
+
+
+def test_the_trace_names_the_parts_of_its_updates(finished):
+    _, results, _ = finished
+    (path,) = results.glob("*/trace.json.gz")
+    events = json.loads(gzip.decompress(path.read_bytes()))["traceEvents"]
+    names = Counter(e["name"] for e in events if e.get("name", "").startswith("basin."))
+    assert names == dict.fromkeys(
+        ("basin.input", "basin.forward", "basin.backward", "basin.update"), 5
+    )
 
 
 def test_its_record(finished):
@@ -139,11 +151,11 @@ def test_a_sweep_runs_every_point_and_returns_errors(tmp_path):
 
 
 def test_wrappers_nest_and_lr_reaches_the_innermost(tmp_path):
-    arguments = [*MINI, "optimizer=sam", "optimizer@optimizer.base=sam", "lr=0.03"]
+    arguments = [*MINI, "optimizer=lookahead", "optimizer@optimizer.base=sam", "lr=0.03"]
     run(*arguments, f"results={tmp_path}", output=tmp_path / "output")
     record = record_of(tmp_path)
     assert record["settings"]["optimizer"]["base"]["base"]["lr"] == 0.03
-    assert record["cost"]["gradient_evaluations"] == 3 * 4
+    assert record["cost"]["gradient_evaluations"] == 3 * 2
 
 
 def test_a_key_of_a_wrapped_optimizer_is_named(tmp_path):
@@ -171,7 +183,9 @@ def test_two_stages_resume_bitwise(step, tmp_path):
     )
     assert first.wait() < 0
     run(*stages, f"results={tmp_path}/killed", output=tmp_path / "second")
-    run(*stages, f"results={tmp_path}/straight", output=tmp_path / "third")
+    run(*stages, f"results={tmp_path}/straight", "runtime.profile=true", output=tmp_path / "third")
+    assert len([*tmp_path.glob("straight/*/train/trace.json.gz")]) == 1  # of each stage one
+    assert len([*tmp_path.glob("straight/*/trace.json.gz")]) == 1
     assert bitwise(final_weights(tmp_path / "killed"), final_weights(tmp_path / "straight"))
     lines = [
         json.loads(x)

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 
+import cancel
 import pytest
 import torch
 import yaml
@@ -103,15 +104,20 @@ def test_a_sweep_whose_run_is_killed_goes_on_and_again_trains_what_is_missing(tm
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_all_at_a_checkpoint_and_the_same_command_goes_on(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_or_cancel_stops_all_at_a_checkpoint_and_the_same_command_goes_on(number, tmp_path):
     longer = [*MINI, "epochs=40", "runtime.checkpoint_every=100"]
     sweep = ["-m", *longer, "seed=0,1,2", *POOL, *where(tmp_path)]
     command = Command(*sweep, output=tmp_path / "first")
     while len(list(tmp_path.glob("runs/*/metrics.jsonl"))) < 2:
         assert command.process.is_alive(), command.text()
         time.sleep(0.05)
-    command.kill(signal.SIGINT)
-    assert command.wait() == 128 + signal.SIGINT, command.text()
+    (sweep_folder,) = (file.parent for file in tmp_path.glob("sweeps/*/sweep.json"))
+    by_hand = number == signal.SIGINT
+    assert by_hand or cancel.main([str(sweep_folder)]) == 0
+    if by_hand:
+        command.kill(number)
+    assert command.wait() == 128 + number, command.text()
     states = statuses(tmp_path)
     assert sorted(s["state"] for s in states.values()) == ["preempted", "preempted", "queued"]
     assert len(list(tmp_path.glob("runs/*/last.pt"))) == 2
@@ -120,6 +126,7 @@ def test_ctrl_c_stops_all_at_a_checkpoint_and_the_same_command_goes_on(tmp_path)
     assert "3 points: 3 done" in text
     logs = [file.read_text() for file in tmp_path.glob("sweeps/*/jobs/*.log")]
     assert sum("continuing at epoch" in log for log in logs) == 2
+    assert not list(sweep_folder.glob("pool-*"))
 
 
 @pytest.mark.slow

@@ -1,15 +1,20 @@
 """Stages by the real command line: trunks that branches share, ends that are kept, `until`."""
 
 import json
+import math
 import signal
+from unittest import mock
 
+import evaluate
 import pytest
 import torch
 from commands import MINI, Command, bitwise, run
 from safetensors.torch import load_file
 from test_configs import settings_of
 
+from basin.experiment import build
 from basin.experiment.check import check
+from basin.experiment.identity import identities
 
 SMALL = [a for a in MINI if a != "epochs=3"]
 TRUNK = [*SMALL, "+stages.train.epochs=2", "schedule.lr.epochs=3"]
@@ -122,6 +127,7 @@ def test_a_branch_that_is_killed_goes_on(step, branches, tmp_path):
     for solution in ("last", "swa"):
         assert bitwise(*(load_file(f / f"{solution}.safetensors") for f in (folder, undisturbed)))
     assert lines_of(folder) == lines_of(undisturbed)
+    assert record_of(folder)["stages"] == record_of(undisturbed)["stages"]
 
 
 @pytest.mark.slow
@@ -206,19 +212,74 @@ def stage(**fields):
             "more.averaging_state=keep: averaging is",
         ),
         (
-            ["averaging=fge", "epochs=4", *stage(averaging_state="keep")],
+            ["averaging=fge", "schedule=fge", "epochs=4", *stage(averaging_state="keep")],
             "members on disk belong to their stage",
         ),
-        (["stages=dswa", "stages.second.transfer.solution=ema"], "'ema' is not one.*last, swa"),
+        (
+            ["stages=dswa", "stages.second.transfer.solution=ema"],
+            "^stages.second.transfer.solution='ema' is not one.*last, swa",
+        ),
         (["stages=fine_tune", "stages.fine_tune.transfer.weights=/no/where"], "no run folder"),
         (["rerun_from=more"], "rerun_from=more is for rerun=true"),
         (["rerun=true", "rerun_from=train"], "after the first .this run has one stage"),
         (["stages=swa", "epochs=500 steps"], "parts of the epochs"),
+        (
+            ["stages=swa", "stages.swa.averaging.swa.start=9"],
+            r"^stages.swa.averaging.swa.start=9: ",
+        ),
+        (
+            ["stages=fge", "epochs=20", "stages.fge.averaging.fge.cycle=4"],
+            "^stages.fge.averaging.fge.cycle=4: the rate is not at its lowest",
+        ),
+        (["stages=fge", "epochs=4"], "^stages.fge.averaging.fge.cycle=2: .*never collect"),
+        (
+            ["stages=swa", "epochs=9", "stages.train.epochs=10"],
+            "train.horizon=9 is less than the 10",
+        ),
+        (
+            [*stage(epochs=8), "+stages.train.horizon=9", "+stages.train.clock=run"],
+            "train.horizon=9 is less than the 10 epochs of all stages",
+        ),
+        (stage(epochs=0), "^stages.more.epochs=0 is not above 0"),
     ],
 )
 def test_what_is_refused(overrides, message):
     with pytest.raises(Exception, match=message):
         check(*settings_of(*SMALL[:1], "model=linear", "model.size=8", *overrides))
+
+
+@pytest.mark.parametrize(
+    ("option", "schedule", "rate"),  # 08-fge-mode-connectivity: .0257 at epoch 160 of 200 from 1
+    [
+        ("fge", ["schedule=swa", "schedule.lr.first_epoch=1"], 0.0257),
+        ("swa", ["schedule=cosine"], 0.1 * (1 + math.cos(math.pi * 149 / 200)) / 2),
+    ],
+)
+def test_the_trunk_is_the_first_part_of_the_run(option, schedule, rate):
+    words = ["dataset=digits", "model=linear", "model.size=8", "lr=0.1", "epochs=200"]
+    settings, stages = settings_of(*words, f"stages={option}", *schedule)
+    plan = check(settings, stages)
+    network = torch.nn.Linear(1, 1)
+    lr = build.method(stages["train"], network, plan.clock)[2]["lr"]
+    assert plan.epochs == {"train": 150 if option == "swa" else 160, option: mock.ANY}
+    assert 0.1 * lr(plan.epochs["train"] - 1) == pytest.approx(rate, abs=5e-5)
+    branches = settings_of(*words, f"stages={option}", *schedule, f"stages.{option}.epochs=90")
+    assert identities(branches[1])[0] == identities(stages)[0]  # one trunk
+    plain = [f"+stages.train.epochs={plan.epochs['train']}", f"schedule.lr.{FULL[schedule[0]]}=200"]
+    assert identities(settings_of(*words, *schedule, *plain)[1])[0] == identities(stages)[0]
+
+
+FULL = {"schedule=swa": "horizon", "schedule=cosine": "epochs"}
+
+
+def test_fges_cycle_is_that_of_its_rate():
+    def cycle(*words):
+        return settings_of("epochs=20", *words)[1]
+
+    for half, whole in ((1, 2), (2, 4), ("3 steps", "6 steps")):
+        own = cycle("stages=fge", f"stages.fge.schedule.lr.half_cycle={half}")["fge"]
+        run = cycle("averaging=fge", "schedule=fge", f"schedule.lr.half_cycle={half}")["train"]
+        assert own["averaging"]["fge"]["cycle"] == run["averaging"]["fge"]["cycle"] == whole
 
 
 def test_fge_as_a_stage_keeps_its_members_on_disk_and_resumes(tmp_path):
@@ -256,3 +317,16 @@ def test_fine_tuning_from_another_run(branches, tmp_path):
     (name,) = (k.removesuffix(".weight") for k in ours if k.endswith("linear.weight"))
     assert ours[f"{name}.weight"].abs().max() < 1e-9
     torch.testing.assert_close(ours["stem.weight"], theirs["stem.weight"], rtol=0, atol=1e-9)
+
+
+def test_an_ensemble_of_branches_counts_their_trunk_once(branches, tmp_path):
+    runs = [str(folder) for folder in folders(branches[0]).values()]
+    file = tmp_path / "report.json"
+    words = [f"ensemble=[{','.join(runs)}]", "solution=swa", "device=cpu", f"output={file}"]
+    assert evaluate.main(words) == 0
+    cost = json.loads(file.read_text())["cost"]
+    assert cost == {"gradient_evaluations": 2 + 1 + 2 + 3, "forward_only": 1 + 2 + 3}
+    assert record_of(folders(branches[0])[5])["stages"]["train"]["spent"] == {
+        "gradient_evaluations": 2,
+        "forward_only": 0,
+    }

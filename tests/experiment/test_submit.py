@@ -1,5 +1,6 @@
 """Frozen points and the jobs that train them, without a cluster."""
 
+import errno
 import json
 import sys
 import threading
@@ -120,6 +121,20 @@ def test_a_job_trains_its_frozen_point_whatever_the_yaml_says_now(point, tmp_pat
     assert FrozenJob(str(folder), None)() == "done"
     assert json.loads((folder / "record.json").read_text())["cost"]["epochs"] == 1
     assert FrozenJob(str(folder), None)() == "done"  # reported, not trained again
+
+
+def test_a_folder_that_cannot_be_written_when_the_job_starts(point, monkeypatch):
+    """The job says so: nothing can be written there (root may, whatever the folder's mode)."""
+    folder = freeze(point())
+
+    def refuse(*arguments, **options):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("basin.experiment.folder.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("basin.launch.status.write_json", refuse)
+    with pytest.raises(ValueError, match="cannot be written .Permission denied.*give results="):
+        FrozenJob(str(folder), None)()
+    assert [file.name for file in folder.iterdir()] == ["frozen.yaml"]
 
 
 def test_a_job_whose_code_is_elsewhere_stops(point, tmp_path):

@@ -9,8 +9,9 @@ from hydra.core.global_hydra import GlobalHydra
 
 import train
 from basin.experiment.composer import Composer
+from basin.experiment.errors import explain, unknown
 from basin.experiment.point import point_of
-from basin.experiment.points import BadPoints, own_words, prepare, read_points
+from basin.experiment.points import BadPoints, own_words, points_of, prepare, read_points
 from basin.experiment.schema import register
 from basin.experiment.sweep import folder_of
 
@@ -79,13 +80,23 @@ def test_a_product_and_a_file_of_points(composer, tmp_path):
     ]
     file = tmp_path / "points"
     file.write_text("seed=1 lr=0.1  # the first\n\n\"name='a, b'\" seed=2\n")
-    assert read_points(file) == [["seed=1", "lr=0.1"], ["name='a, b'", "seed=2"]]
+    assert read_points(file) == [(1, ["seed=1", "lr=0.1"]), (3, ["name='a, b'", "seed=2"])]
+    assert points_of(file, ["seed=5,6"], composer)[0] == ["seed=1", "lr=0.1"]
     with pytest.raises(ValueError, match="intervals"):
         [*composer.expand(["lr=interval(0,1)"])]
-    for text, message in (("# none\n", "no points"), ("a='b", "line 1")):
+    for text, message in (
+        ("# none\n", "no points"),
+        ("a='b", "points, line 1: No closing"),
+        ("seed=1\nseed=2 -m", "points, line 2: -m is said of the sweep"),
+        ("--multirun", "line 1: --multirun"),
+        ("\nhydra/launcher=slurm", "line 2: hydra/launcher=slurm is said"),
+        ("+hydra.launcher.wait=true", "line 1"),
+        ("seed=1\nlr=[0.1", r"points, line 2, 'lr=\[0.1': no viable"),
+        ("lr=interval(0,1)", "points, line 1, .*intervals"),
+    ):
         file.write_text(text)
         with pytest.raises(ValueError, match=message):
-            read_points(file)
+            points_of(file, [], composer)
     with pytest.raises(ValueError, match="cannot be read"):
         read_points(tmp_path / "missing")
 
@@ -109,7 +120,9 @@ def test_missing_data_refuse_a_sweep_once(composer, tmp_path, monkeypatch):
     words = [["dataset=cifar10", f"dataset.root={tmp_path}", nowhere, f"seed={i}"] for i in (0, 1)]
     with pytest.raises(BadPoints) as caught:
         prepare(words, composer, load=True, ranks=1)
-    assert len(caught.value.errors) == 2 and "cifar-10" in str(caught.value.errors["seed=1"])
+    causes = [one.cause for one in caught.value.errors.values()]
+    assert len(causes) == 2 and "cifar-10" in str(causes[0])
+    assert causes[0] is causes[1]  # looked for, or downloaded, once
     assert len(prepare(words, composer, load=False, ranks=1)) == 2
 
 
@@ -122,3 +135,19 @@ def test_a_sweep_with_a_bad_point_starts_none(monkeypatch, capfd, tmp_path):
     for text in ("lr=-1 seed=0", "lr=-2 seed=1", "lr=-1.0 is not a finite number"):
         assert text in error
     assert not list(tmp_path.iterdir())
+
+
+def test_a_hint_is_that_of_the_point_and_not_of_the_default(composer):
+    words = ["experiment=quickstart", "optimizer=sam,sgd", "optimizer.lr=0.1"]
+    with pytest.raises(BadPoints) as caught:
+        prepare([*composer.expand(words)], composer, load=False, ranks=1)
+    text = explain(caught.value, str(train.CONFIGS))
+    assert "1 of 2 points" in text and "optimizer=sam" in text and "optimizer=sgd" not in text
+    assert "Did you mean lr or optimizer.base.lr" in text
+    text = unknown("optimizer.rho", str(train.CONFIGS), ["optimizer=sam,asam"])
+    assert "optimizer.rho='choice(VALUE)'" in text
+    assert "Did you mean" in unknown("optimizer.rhoo", str(train.CONFIGS), ["optimizer=sam,asam"])
+    assert [*composer.expand(["optimizer=sam,asam", "optimizer.rho=choice(0.1)"])] == [
+        ["optimizer=sam", "optimizer.rho=0.1"],
+        ["optimizer=asam", "optimizer.rho=0.1"],
+    ]

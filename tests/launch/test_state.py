@@ -93,6 +93,22 @@ def test_accounting_knows_what_squeue_forgot(cluster, tmp_path):
     assert Queue(["7_3", "7_4"])["7_3"].ended
 
 
+def test_without_sacct_what_squeue_forgot_has_ended(tmp_path, monkeypatch):
+    """Neither where there is no such program, nor where accounting is off."""
+    for name in ("squeue", "sacct"):
+        program = tmp_path / name
+        program.write_text("#!/bin/sh\n[ ${0##*/} = squeue ] || exit 1\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert Queue(["7"])["7"].state == "GONE"
+    (tmp_path / "sacct").unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "squeue").write_text("#!/bin/sh\n")
+    assert Queue(["7"])["7"].state == "GONE"
+    (tmp_path / "squeue").unlink()
+    assert Queue(["7"])["7"] is None
+
+
 def test_who_runs_counts_before_who_was_given_the_run(cluster, tmp_path):
     cluster.queue = {"7": "COMPLETED", "9": "RUNNING"}
     (now,) = look([run(tmp_path, "running", job="7", own="9")])
@@ -110,6 +126,18 @@ def test_without_a_job_the_process_decides(cluster, tmp_path):
     (tmp_path / "lock.json").write_bytes(this_process().to_bytes())
     assert look([tmp_path])[0].live
     assert not look([run(tmp_path, "preempted", job=None, own=None)])[0].live
+
+
+@pytest.mark.parametrize("said", ["queued", "running"])
+def test_a_job_that_left_the_run_to_another_process_has_not_failed(said, cluster, tmp_path):
+    from basin.launch.lock import RunLock
+
+    cluster.queue = {"7": "COMPLETED"}
+    run(tmp_path, said, own=None)
+    with RunLock(tmp_path, print):
+        (now,) = look([tmp_path])
+        assert (now.state, now.live) == ("running elsewhere", True) and "process" in now.note
+    assert look([tmp_path])[0].state == "failed"
 
 
 def test_waiting_outlasts_slurm_s_silence_and_looks_twice(cluster, tmp_path):

@@ -34,6 +34,15 @@ def test_an_offline_run_is_written_where_its_folder_is(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_continued_run_continues_there(tmp_path, monkeypatch):
+    """The id of a run is its folder's name, which a requeued job keeps (tests/slurm, offline)."""
+    wandb, given = Failing(None), []
+    monkeypatch.setattr(wandb, "init", lambda **settings: given.append(settings) or wandb, False)
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    run(tmp_path), run(tmp_path)
+    assert [(one["id"], one["resume"]) for one in given] == [("0123abc-s0", "allow")] * 2
+
+
 @pytest.mark.parametrize(
     ("environment", "netrc", "mode"),
     [

@@ -180,13 +180,14 @@ def test_identity_does_not_depend_on_where_the_runs_lie(two_runs):
         ("dataset=fake", "has other shapes in"),
         ("model.shape=line", "not one of bezier, polychain"),
         ("model.bends=-1", "less than 0"),
+        ("model.bends=0", "with bends=0 has nothing to train"),
         ("model.report=[1.5]", "1.5 is not in"),
         ("model.base=resnet20", "choose one by model@model.base=resnet20"),
     ],
 )
 def test_what_is_refused_before_anything_is_done(two_runs, change, message):
     words = [*arguments(two_runs), change.format(two_runs[1])]
-    with pytest.raises(ValueError, match="model: ") as error:
+    with pytest.raises(ValueError, match=r"^model\.") as error:
         check(*settings_of(*words))
     assert message in str(error.value)
 

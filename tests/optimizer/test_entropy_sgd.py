@@ -8,7 +8,13 @@ from basin.optimizer.entropy_sgd import EntropySGD
 from basin.optimizer.sgd import SGD
 
 FIELDS = {"lr": 0.5, "momentum": 0.9, "weight_decay": 5e-4, "nesterov": True, "outer": "momentum"}
-FIELDS |= {"steps": 5, "inner_lr": 0.1, "inner_momentum": 0.9, "inner_weight_decay": 1e-4}
+FIELDS |= {
+    "steps": 5,
+    "coupling": "early",
+    "inner_lr": 0.1,
+    "inner_momentum": 0.9,
+    "inner_weight_decay": 1e-4,
+}
 FIELDS |= {"alpha": 0.75, "noise": 0.0, "gamma": 0.5, "growth": 1e-4, "scale_by_gamma": True}
 FIELDS |= {"epochs": 10.0, "clock": Clock(120, 16)}
 

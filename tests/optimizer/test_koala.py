@@ -12,7 +12,15 @@ def v(problem, **changes):
 
 
 def m(problem, **changes):
-    fields = {"lr": 1.0, "weight_decay": 5e-4, "sw": 0.1, "sv": 0.1, "kappa": 0.9, "qw": 0.01}
+    fields = {
+        "lr": 1.0,
+        "weight_decay": 5e-4,
+        "sw": 0.1,
+        "sc": 0.0,
+        "sv": 0.1,
+        "kappa": 0.9,
+        "qw": 0.01,
+    }
     fields |= {"qv": 0.01, "adaptive_q": True, "r": None}
     return KoalaM(problem.groups, **{**fields, **changes})
 

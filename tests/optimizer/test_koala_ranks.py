@@ -18,7 +18,15 @@ def koala_v(groups):
 
 
 def koala_m(groups):
-    fields = {"sw": 0.1, "sv": 0.1, "kappa": 0.9, "qw": 0.01, "qv": 0.01, "adaptive_q": True}
+    fields = {
+        "sw": 0.1,
+        "sc": 0.0,
+        "sv": 0.1,
+        "kappa": 0.9,
+        "qw": 0.01,
+        "qv": 0.01,
+        "adaptive_q": True,
+    }
     return KoalaM(groups, lr=1.0, weight_decay=5e-4, r=None, **fields)
 
 

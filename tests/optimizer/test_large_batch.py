@@ -76,7 +76,7 @@ def test_lamb_without_trust_is_adamw():
 def test_tensors_without_decay_have_trust_1_unless_asked(make, adapt_spared):
     problem, twin = LeastSquares(), LeastSquares()
     first, second = problem.model.parameters()
-    groups = [{"params": [first]}, {"params": [second], "weight_decay": 0.0}]
+    groups = [{"params": [first]}, {"params": [second], "weight_decay": 0.0, "spared": True}]
     make(groups, adapt_spared=adapt_spared).step(problem)
     make(twin.groups, weight_decay=0.0, adapt_spared=True).step(twin)  # all have their trust
     assert (float(second.detach()) == float(twin.model.w2.detach())) is adapt_spared

@@ -24,7 +24,15 @@ def sam(base, *, rho=0.05, m=None, direction=steepest, ascent_steps=1, decay="ba
 
 
 def koala_m(groups):
-    fields = {"sw": 0.1, "sv": 0.1, "qw": 0.01, "qv": 0.01, "adaptive_q": True, "r": None}
+    fields = {
+        "sw": 0.1,
+        "sc": 0.0,
+        "sv": 0.1,
+        "qw": 0.01,
+        "qv": 0.01,
+        "adaptive_q": True,
+        "r": None,
+    }
     return KoalaM(groups, lr=0.5, weight_decay=5e-4, kappa=0.9, **fields)
 
 

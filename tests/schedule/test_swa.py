@@ -43,3 +43,9 @@ def test_epochs_can_count_from_1_and_steps_move_it():
 def test_what_it_refuses(changes, message):
     with pytest.raises(ValueError, match=message):
         schedule(**changes)
+
+
+def test_a_horizon_whose_half_is_beyond_the_run_is_refused():
+    schedule(horizon=161.0).check_run(81.0)
+    with pytest.raises(ValueError, match="^horizon=161: the rate would begin to fall after 80.5"):
+        schedule(horizon=161.0).check_run(80.0)

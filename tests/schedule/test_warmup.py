@@ -6,6 +6,7 @@ import pytest
 
 from basin.core.schedules import Stateless
 from basin.schedule.constant import Constant
+from basin.schedule.join import Join
 from basin.schedule.warmup import WarmUp
 
 
@@ -95,3 +96,34 @@ def test_impossible_settings_are_refused(change):
     (name,) = change
     with pytest.raises(ValueError, match=f"^{name}="):
         WarmUp(**SETTINGS | change)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restarting(Stateless):
+    """Falls in each four epochs."""
+
+    def __call__(self, t):
+        return 1 - t % 4 / 4
+
+
+def test_what_is_behind_it_has_its_highest_rate_there():
+    warm_up = WarmUp(**SETTINGS | {"epochs": 2.0, "after": Restarting()})
+    with pytest.raises(ValueError, match="^after_counts_from=start: .* 0.5, and rises again"):
+        warm_up.check_run(12.0)
+    warm_up.check_run(3.5)  # before the restart
+    WarmUp(**SETTINGS | {"after": Restarting(), "after_counts_from": "end"}).check_run(12.0)
+    with pytest.raises(ValueError, match="rises by itself needs no warm-up"):
+        WarmUp(**SETTINGS | {"after": Time(), "after_counts_from": "end"}).check_run(12.0)
+
+
+def test_it_is_shorter_than_the_run_at_every_depth():
+    inner = WarmUp(**SETTINGS | {"after": Constant()})
+    inner.check_run(4.5)
+    with pytest.raises(ValueError, match="^epochs=4 of warm-up: the run has 4"):
+        inner.check_run(4.0)
+    both = Join(parts={"a": Constant(), "b": inner}, at=[3.0], scales=None, counts_from="part")
+    both.check_run(7.5)
+    with pytest.raises(ValueError, match="^parts.b.epochs=4 of warm-up: the run has 3.5"):
+        both.check_run(6.5)
+    with pytest.raises(ValueError, match="^at=.3.0.: a part would begin after 3 epochs"):
+        both.check_run(3.0)

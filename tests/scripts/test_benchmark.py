@@ -4,11 +4,14 @@ from pathlib import Path
 import benchmark
 import pytest
 import torch
-from benchmarks import images, loop, memory, startup
+from benchmarks import images, loop, memory, peak_products, startup, step
 from benchmarks import input as images_per_second
 from benchmarks.result import Measured, Result, slug
 from benchmarks.sides import Bare, Ours
 from first_stage import first_stage
+
+from basin.training.precision import Precision
+from basin.training.ranges import PARTS
 
 SMALL = ["device=cpu", "batch_size=8"]
 
@@ -53,6 +56,7 @@ def test_loop_in_two_steps(random_images, monkeypatch):
     assert values["peak memory, ours / bare"].at_most == 1.05
 
 
+@pytest.mark.slow
 def test_peak_memory_of_a_process():
     ((most, grown),) = memory.processes("bare", 1, (1, 32), SMALL)
     assert 0 < grown < most
@@ -63,6 +67,33 @@ def test_input_in_two_batches(random_images):
     result = images_per_second.measure(amount, ["device=cpu"])
     assert [len(row.values) for row in result.rows] == [1, 1, 1]
     assert result.rows[2].median > 1 and result.rows[2].at_least == 10
+
+
+def test_step_of_two_layouts(random_images):
+    amount = step.Amount(2, 1, 32, ("false",), ("nchw", "channels_last"), ("fp32",))
+    result = step.measure(amount, [*SMALL, "model=lenet"])
+    values = {row.name: row for row in result.rows}
+    first, second = "eager, nchw, fp32", "eager, channels_last, fp32"
+    assert list(values[f"{first}: images, over those of the first"].values) == [1, 1]
+    assert len(values[f"{second}: images"].values) == 2
+    parts = [values[f"{second}: {part}, profiled"].median for part in PARTS]
+    assert min(parts) > 0
+    assert sum(parts) == pytest.approx(values[f"{second}: all parts, profiled"].median)
+    assert "host waits" not in result.text()
+
+
+def test_ways_that_step_does_not_know(random_images):
+    amount = step.Amount(1, 1, 32, ("maybe",), ("nchw",), ("fp32",))
+    with pytest.raises(SystemExit, match="--compile=maybe: give one or more of false,true"):
+        step.measure(amount, SMALL)
+
+
+def test_products_are_counted_in_full(monkeypatch):
+    """2 n^3 a product: one that takes no time would be of infinite speed, one of 1 s of 2 n^3."""
+    clock = iter((0.0, 2.0))
+    monkeypatch.setattr(peak_products.time, "perf_counter", lambda: next(clock))
+    precision = Precision("fp32", torch.device("cpu"))
+    assert peak_products.products_per_second(precision) == 2 * 2048**3 * 2 / 2.0
 
 
 @pytest.mark.slow

@@ -60,11 +60,14 @@ def test_an_ensemble_of_one_is_its_member_bitwise(source, two, tmp_path):
         assert report["ensemble"]["scores"]["test"] == scores(report, solution)
 
 
-def test_an_ensemble_is_the_mean_of_every_networks_softmax(two, tmp_path):
+def test_an_ensemble_is_the_mean_of_every_networks_softmax(two, tmp_path, capsys):
     networks = [f"{run}" for run in two]
     words = [f"ensemble=[{','.join(networks)}]", "solution=[last,snapshots]", "device=cpu"]
     report = report_of(tmp_path, *words, "source=weights")
     assert report["ensemble"]["passes"] == 6 and report["ensemble"]["runs"] == 2
+    same = [[f"{run.name}/last", f"{run.name}/snapshots_1"] for run in two]
+    assert report["ensemble"]["repeated"] == same  # the run ends with a cycle
+    assert capsys.readouterr().out.count("the same weights, counted 2 times") == 2
     from_logits = report_of(tmp_path, *words)["ensemble"]  # auto: they suffice
     logits = [load_file(path / "logits.safetensors") for path in two]
     mean = sum(
@@ -130,6 +133,9 @@ def test_what_is_refused(two, tmp_path, capsys):
         ([f"run={two[0]}", "solution=swa", "members=[0]"], "choose an ensemble"),
         ([f"run={two[0]}", "source=memory"], "source=memory is not one of"),
         ([f"ensemble=[{two[0]}]", "solution=snapshots_0", "source=logits"], "no logits of"),
+        ([f"ensemble=[{two[0]},{two[1]},{two[0]}/]"], "is in the ensemble twice"),
+        ([f"ensemble=[{two[0]}]", "solution=[snapshots,snapshots_0]"], "snapshots_0 of"),
+        ([f"ensemble=[{two[0]}]", "solution=snapshots", "members=[1,1]"], "every network counts"),
     ):
         code = evaluate.main(words)
         captured = capsys.readouterr()

@@ -38,7 +38,9 @@ def test_a_network_of_the_digits(tmp_path, capsys):
     assert hessian.main([*words, f"out={tmp_path}/b", "batch_size=5"]) == 0
     one, other = (arrays(tmp_path / f"{name}.npz") for name in "ab")
     np.testing.assert_allclose(one["top"], other["top"], rtol=1e-3)
-    assert capsys.readouterr().out.count("3 products with the Hessian") == 2
+    printed = capsys.readouterr().out
+    assert printed.count("3 products with the Hessian") == 2
+    assert printed.count("(one probe)\n") == 2 and "nan" not in printed
 
 
 def test_the_seed_draws_the_vectors():

@@ -55,6 +55,21 @@ def test_a_loss_that_is_no_number_ends_it_too(tmp_path):
     assert code == 0 and "not finite" in written["ended"]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["epochs=1"], "10 measurements, one an update at the most, are too few: 15 updates"),
+        (["--points", "14"], "--points=14: give 15 or more"),
+    ],
+)
+def test_too_few_updates_suggest_nothing(words, said, tmp_path, capsys):
+    """The optimizer's options come between those of the script, as anyone might write them."""
+    code, written = run(tmp_path, *HELD_OUT, "--high", "10", *words, "optimizer.weight_decay=0")
+    assert code == 0 and written["suggestion"] is None
+    out = capsys.readouterr().out
+    assert f"no suggestion: {said}" in out and "suggested" not in out
+
+
 def test_it_says_where_not_even_the_first_point_was_reached(tmp_path, capsys):
     assert run(tmp_path / "own", "--high", "1e38", "--low", "1e37", "--points", "4")[0] == 1
     assert "before the first point: lower --low" in capsys.readouterr().err

@@ -19,6 +19,7 @@ def table(*arguments):
     return {row[0]: row[1:] for row in rows if row[0]}
 
 
+@pytest.mark.slow
 def test_two_options_on_the_command_line():
     rows = table("resnet20", "wrn_16_1", "batch=2", "repeats=1", "classes=100")
     assert list(rows) == ["option", "---", "resnet20", "wrn_16_1"]

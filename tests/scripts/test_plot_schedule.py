@@ -46,7 +46,7 @@ def test_a_picture_for_one_and_for_several(tmp_path, capsys):
     one, many = tmp_path / "one.png", tmp_path / "many.png"
     assert plot_schedule.main([*DIGITS, "schedule=sgdr", "--out", str(one)]) == 0
     sweep = "schedule=cosine,sgdr,fge,linear,swa"
-    assert plot_schedule.main([*DIGITS, sweep, "--out", str(many)]) == 0
+    assert plot_schedule.main(["-m", sweep, "--out", str(many), *DIGITS]) == 0
     assert "5 configurations" in capsys.readouterr().out
     with Image.open(one) as alone, Image.open(many) as beside:
         assert beside.width > alone.width  # four in a row

@@ -97,7 +97,7 @@ def test_a_table_shows_what_exists_and_what_is_missing(generated, capsys, monkey
 
 
 def test_costs_are_measured_on_the_same_device(generated, capsys, monkeypatch):
-    monkeypatch.setattr(reproduce, "_device", lambda request: "a generated device")
+    monkeypatch.setattr(reproduce, "device_of", lambda words, results: "a generated device")
     text = run(generated, "table=cells", capsys=capsys).out
     assert "3 runs: 24 s on a generated device; costs are GPU-seconds" in text
     assert "2 runs on a generated device" in text and "3 runs on a generated device" in text
@@ -106,7 +106,7 @@ def test_costs_are_measured_on_the_same_device(generated, capsys, monkeypatch):
 def points(generated, tmp_path, monkeypatch, *words):
     """What would be trained, and the words that go with all of it."""
     calls = []
-    monkeypatch.setattr(reproduce, "_device", lambda request: "a generated device")
+    monkeypatch.setattr(reproduce, "device_of", lambda words, results: "a generated device")
     monkeypatch.setattr(running, "_train", lambda own: calls.append(own) or 0)
     run(generated, "action=run", *words)
     return calls
@@ -134,7 +134,12 @@ def test_a_sweeper_gets_all_points_in_one_submission(generated, tmp_path, monkey
 
 @pytest.mark.parametrize(
     ("words", "count"),
-    [(["seeds=1"], 1), (["cells=swa"], 1), (["budget_hours=0.005"], 2), (["seeds=7"], 0)],
+    [
+        (["seeds=1"], 1),
+        (["cells=swa"], 1),
+        (["budget_hours=0.005"], 2),
+        (["cells=swa,slow", "seeds=0"], 1),
+    ],
 )
 def test_a_part_is_chosen(generated, tmp_path, monkeypatch, words, count):
     monkeypatch.setattr(running, "CONFIGS", tmp_path)
@@ -203,7 +208,9 @@ def test_a_record_of_another_recipe_is_stale(generated, tmp_path, capsys):
         ([], "table=NAME is missing; there are all, cells, grid"),
         (["table=cells", "acton=run"], "acton=run is not understood"),
         (["table=cells", "action=go"], "action=go is not one of show, run, collect, render"),
-        (["table=cells", "cells=nothing"], "no cell's name has one of these words"),
+        (["table=cells", "cells=SWA,nothing"], "cells=nothing: no cell's name has this word"),
+        (["table=cells", "seeds=0,7"], "seeds=7: no chosen cell has this seed; they have 0, 1, 2"),
+        (["table=cells", "budget_hours=0"], "budget_hours=0 is not a number of hours above 0"),
         (["table=cells", "seeds=a"], "seeds=a is not a list of whole numbers"),
         (["table=cells", "budget_hours=-1"], "budget_hours=-1 is not a number of hours above 0"),
         (["table=cells", "compare=SGD"], "compare=SGD is not two methods"),

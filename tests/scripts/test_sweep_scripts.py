@@ -1,4 +1,4 @@
-"""status, summarise and cancel on a sweep's folders; resubmit needs a cluster (tests/slurm)."""
+"""The scripts on a sweep's folders; what they do to jobs needs a cluster (tests/slurm)."""
 
 import csv
 import json
@@ -6,13 +6,14 @@ import sys
 
 import cancel
 import pytest
+import resubmit
 import status
 import summarise
 
 from basin.launch import slurm
 from basin.launch.status import Status
 from basin.launch.submission import Submission
-from basin.launch.table import Row, Table
+from basin.launch.table import Row, Table, read_table
 
 SCORES = {"error": 5.0, "nll": 0.2}
 
@@ -97,6 +98,32 @@ def test_wrong_names_are_answered_with_those_there_are(sweeps, tmp_path, capsys)
     assert "cancelled 0 jobs" in capsys.readouterr().out
     with pytest.raises(ValueError, match="scancel failed"):
         slurm.cancel(["7"])
+
+
+def test_one_run_that_cannot_be_read_hides_no_other(sweeps, tmp_path, capsys):
+    folder = tmp_path / "runs/r-s3"
+    folder.rmdir()
+    folder.write_text("no folder")
+    assert status.main(sweeps) == 0
+    text = capsys.readouterr().out
+    assert "2 done, 2 failed" in text and "r-s3 cannot be read: Not a directory" in text
+    assert summarise.main(["swa/vgg16", *sweeps]) == 1
+    assert "n=2" in capsys.readouterr().out
+
+
+def test_a_local_sweep_is_resubmitted_by_its_command_and_only_where_points_are_left(
+    sweeps, tmp_path, capsys
+):
+    folder = tmp_path / "sweeps/swa_vgg16-0123abcd"
+    Table(launcher="local", rows=read_table(folder).rows).write(folder)
+    assert resubmit.main(["swa/vgg16", *sweeps]) == 1
+    assert "own command goes on with the 2 of 4 points" in capsys.readouterr().err
+    for seed in (2, 3):
+        Status(tmp_path / f"runs/r-s{seed}").write("done")
+        (tmp_path / f"runs/r-s{seed}/record.json").write_text("{}")
+    assert resubmit.main(["swa/vgg16", *sweeps]) == 0
+    text = capsys.readouterr().out
+    assert "4 points: 4 done" in text and "nothing is missing" in text
 
 
 def test_status_does_not_load_torch():

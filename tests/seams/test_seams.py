@@ -17,7 +17,7 @@ from basin.schedule.autodrop_v1 import AutoDropV1 as Follow
 from basin.schedule.cosine import Cosine
 from basin.training import loop
 
-FILTER = {"sw": 0.1, "sv": 0.1, "qw": 0.01, "qv": 0.01, "adaptive_q": True, "r": None}
+FILTER = {"sw": 0.1, "sc": 0.0, "sv": 0.1, "qw": 0.01, "qv": 0.01, "adaptive_q": True, "r": None}
 
 
 def koala(groups):

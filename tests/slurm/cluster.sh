@@ -68,6 +68,8 @@ ReturnToService=2
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0,sched_min_interval=0
 SlurmctldParameters=preempt_send_user_signal
 KillWait=10
+# while slurmctld is away every question waits that long
+MessageTimeout=5
 MinJobAge=900
 SlurmdTimeout=60
 MaxArraySize=401
@@ -80,7 +82,16 @@ PartitionName=high Nodes=ALL DefaultTime=60 PriorityTier=10 PreemptMode=OFF
 CONF
 }
 
+let_go() {  # of what the caller has open: daemons outlive it, and would keep its locks (flock) and pipes
+  local path number
+  for path in /proc/$$/fd/*; do
+    number=${path##*/}
+    case $number in 0 | 1 | 2 | 255) ;; *) eval "exec $number>&-" ;; esac  # 255: this script
+  done
+}
+
 start() {
+  let_go
   [ "$(id -u)" = 0 ] || { echo "cluster.sh: SLURM's daemons need root" >&2; exit 1; }
   umask 022
   mkdir -p "$root/state" "$root/munge" "$root/spool-n1" "$root/spool-n2"

@@ -41,18 +41,26 @@ def test_every_way_to_fail_is_named_and_hides_no_other(sweep):
     until(lambda: "1 failed" in full.script("status"))
 
 
-def test_locks_of_the_living_and_of_the_dead(sweep):
-    one = sweep("epochs=2", "seed=0,1")
+def test_locks_of_the_living_and_of_the_dead_and_a_folder_that_is_none(sweep):
+    one = sweep("epochs=2", "seed=0,1,2")
     one.submit(HELD)
-    living, dead = one.runs
+    living, dead, lost = one.runs
     gone = replace(this_process(), pid=2**22 - 3, start=1.0)
     (dead / "lock.json").write_bytes(gone.to_bytes())
+    jobs = [job(folder) for folder in one.runs]
+    lost.rename(lost.with_suffix(".away"))
+    lost.write_text("no folder, which not even root can write into")
     with RunLock(living, print):
-        for folder in one.runs:
-            run("scontrol", "release", job(folder))
+        for number in jobs:
+            run("scontrol", "release", number)
         until(lambda: state(job(living)) == "COMPLETED" and (dead / "record.json").exists())
         assert "running elsewhere" in one.log(0) and "which is gone" in one.log(1)
         assert read(living, "status")["state"] == "queued"
+        until(lambda: state(jobs[2]) == "FAILED")
+        text = one.script("status")
+        assert "1 done, 1 running elsewhere, 1 failed" in text and "Not a directory" in text
+    lost.unlink()
+    lost.with_suffix(".away").rename(lost)
     one.submit()
     one.finished()
 
@@ -112,26 +120,20 @@ def test_three_time_limits_in_one_run(sweep, tmp_path):
     assert bitwise(*(load_file(f / "last.safetensors") for f in (folder, quiet)))
 
 
-def test_a_bound_on_time_limits(sweep):
-    one = sweep(*LONG)
+def test_a_bound_on_time_limits_and_a_cancelled_run(sweep):
+    """Both have a checkpoint, and go on as the same run of wandb."""
+    one = sweep(*LONG, "seed=0,1", "logger=wandb")
     one.submit("hydra.launcher.timeout_min=9", "hydra.launcher.max_num_timeout=0")
-    (folder,) = one.runs
-    until(lambda: epochs(folder))
-    run("scancel", "--signal=USR2", job(folder))
-    until(lambda: read(folder, "status")["state"] == "failed")
-    assert "timed-out too many times" in json.dumps(read(folder, "status"))
-    one.script("resubmit")  # with a bound of 0 again, which is enough now
-    one.finished()
-    assert "continuing at epoch" in one.log(0)
-
-
-def test_a_cancelled_run_has_a_checkpoint(sweep):
-    one = sweep(*LONG)
-    one.submit()
-    (folder,) = one.runs
-    until(lambda: epochs(folder))
-    one.script("cancel")
+    bounded, cancelled = one.runs
+    until(lambda: epochs(bounded) and epochs(cancelled))
+    run("scancel", "--signal=USR2", job(bounded))
+    assert "cancelled 1 jobs" in one.script("cancel", "2")
+    until(lambda: read(bounded, "status")["state"] == "failed")
+    assert "timed-out too many times" in json.dumps(read(bounded, "status"))
     until(lambda: "stopped, and not queued (CANCELLED)" in one.script("status"))
-    one.script("resubmit", "--new-code")
+    one.script("resubmit", "--new-code")  # with a bound of 0 again, which is enough now
     one.finished()
-    assert "continuing at epoch" in one.log(0)
+    for number, folder in enumerate(one.runs):
+        assert "continuing at epoch" in one.log(number)
+        offline = [*folder.glob("wandb/offline-run-*")]
+        assert len(offline) == 2 and all(part.name.endswith(folder.name) for part in offline)

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from commands import ROOT
-from on_slurm import HERE, POINT, Sweep, job, read, run, until
+from on_slurm import HERE, POINT, Sweep, epochs, job, read, restarts, run, until
 
 pytestmark = pytest.mark.slurm
 HELD = "+hydra.launcher.additional.hold=true"
@@ -30,8 +30,7 @@ def test_edited_files_and_a_killed_shell_change_nothing_that_is_queued(cluster, 
     )
     (folder,) = until(lambda: [*sweep.folder.glob("runs/*/submission.json")])
     folder = folder.parent
-    time.sleep(1)
-    shell.send_signal(signal.SIGKILL)
+    shell.send_signal(signal.SIGKILL)  # while it waits, or is about to
     (checkout / "src/basin/optimizer/sgd.py").write_text("raise RuntimeError('edited')")
     (checkout / "src/basin/__init__.py").write_text("raise RuntimeError('edited')")
     (checkout / "configs/experiment/quickstart.yaml").write_text("edited: true")
@@ -130,3 +129,16 @@ def test_hydra_s_own_launchers_run_points(launcher, cluster, tmp_path):
     run(sys.executable, str(ROOT / "train.py"), *one.arguments)
     records = [*tmp_path.glob("runs/*/record.json")]
     assert {json.loads(path.read_text())["seed"] for path in records} == {0, 1}
+
+
+def test_two_processes_are_one_run_and_come_back_together(sweep):
+    """gloo, of one srun; a signal to the job reaches both."""
+    one = sweep("epochs=10")
+    one.submit("hydra.launcher.tasks_per_node=2")
+    (folder,) = one.runs
+    until(lambda: epochs(folder))
+    run("scancel", "--signal=USR2", job(folder))
+    one.finished()
+    assert restarts(job(folder)) == 1 and one.log(0).count("continuing at epoch") == 1
+    record = read(folder, "record")
+    assert record["computed"]["ranks"] == 2 and record["exact"]

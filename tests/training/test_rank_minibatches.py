@@ -116,7 +116,14 @@ def explored():
         clock = Clock(NUM, 16)
         return (
             EntropySGD(
-                groups, outer="momentum", epochs=1.0, clock=clock, **fields, **inner, **more
+                groups,
+                outer="momentum",
+                coupling="early",
+                epochs=1.0,
+                clock=clock,
+                **fields,
+                **inner,
+                **more,
             ),
             {},
             {},

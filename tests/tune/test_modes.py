@@ -102,9 +102,3 @@ def test_the_switches_of_a_restart():
 def test_a_period_of_ones_own():
     stages, _, _ = stages_of(1, mode="compressed_periodic", period=2.0)
     assert stages[1][1](0) / 0.5 == pytest.approx(annealed(1, 2))  # the clock is the run's
-
-
-def test_a_horizon_needs_the_clock_of_the_run():
-    words = ["experiment=quickstart", "++stages.train={epochs:1,horizon:9}"]
-    with pytest.raises(ValueError, match=r"stages.train.horizon=9 needs clock=run"):
-        Runs(CONFIGS).point(words)

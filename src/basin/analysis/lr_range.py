@@ -10,6 +10,8 @@ SMOOTHED = 5
 """Measurements of which the middle one becomes the mean."""
 STARTS, SLOWS = 0.1, 0.9
 """Shares of the accuracy's whole rise at which it has started, and at which it slows."""
+NEEDED = 3 * SMOOTHED
+"""Measurements, each of an update or more: before, in and after the rise as many as in a mean."""
 THUMB = 3
 """The paper's rule of thumb: base = maximum / 3, or / 4."""
 LEAST_RISE = 5.0
@@ -49,16 +51,16 @@ def smoothed(values: Sequence[float], width: int = SMOOTHED) -> list[float]:
 
 
 def suggest(points: Sequence[Measurement]) -> Suggestion | None:
-    """Bounds from the accuracy's curve; None where it does not rise by 5 per cent.
+    """Bounds from the accuracy's curve; None where it is short or does not rise by 5 per cent.
 
     The paper reads them off a picture: base where accuracy starts to rise, maximum where the rise
     slows, becomes ragged or turns. Here, of the smoothed accuracy with minimum a (before its peak)
     and peak b: base is the first rate at a + (b - a) / 10 or above, but no more than a third of the
     maximum, which is the first at a + 9 (b - a) / 10.
     """
-    accuracies = smoothed([point.accuracy for point in points])
-    if len(accuracies) < SMOOTHED:
+    if len(points) < NEEDED:
         return None
+    accuracies = smoothed([point.accuracy for point in points])
     peak = max(accuracies)
     lowest = min(accuracies[: accuracies.index(peak) + 1])
     if peak - lowest < LEAST_RISE:

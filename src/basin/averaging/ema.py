@@ -38,9 +38,9 @@ class EMA(WeightAverage):
         bn: Mapping[str, Any],
     ) -> None:
         if not 0 <= decay < 1:
-            raise ValueError(f"averaging.{name}.decay={decay} is not in [0, 1)")
+            raise ValueError(f"decay={decay} is not in [0, 1)")
         points = Periodic(start, period, exclusive=False)
-        check_points(name, points, epochs)
+        check_points(points, epochs)
         super().__init__(model, name, points=points, bn=bn)
         self._decay, self._warmup = decay, warmup
         self.rule = f"exponential average of weights, decay {decay:g}"

@@ -25,7 +25,7 @@ class Members:
 
     def __init__(self, model: nn.Module, name: str, *, keep: str, folder: Path | None) -> None:
         if keep not in PLACES:
-            raise ValueError(f"averaging.{name}.keep={keep!r} is not one of {', '.join(PLACES)}")
+            raise ValueError(f"keep={keep!r} is not one of {', '.join(PLACES)}")
         self._model, self._name, self._keep, self._folder = model, name, keep, folder
         self._taken = 0  # members ever, those that were dropped included
         self._numbers: list[int] = []

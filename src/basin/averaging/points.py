@@ -28,13 +28,13 @@ class Periodic:
         return self.start + self.period if self.exclusive else self.start
 
 
-def check_points(name: str, points: Periodic, epochs: float) -> None:
-    """Raise ValueError where an average of that name would never take anything in."""
+def check_points(points: Periodic, epochs: float) -> None:
+    """Raise ValueError where an average would never take anything in."""
     if not points.period > 0:
-        raise ValueError(f"averaging.{name}: period={points.period} is not above 0")
+        raise ValueError(f"period={points.period} is not above 0")
     if not points.start >= 0 or points.first > epochs * (1 + ROUNDING):
         raise ValueError(
-            f"averaging.{name}.start={points.start:g}: the first iterate would be that after"
+            f"start={points.start:g}: the first iterate would be that after"
             f" {points.first:g} epochs, which is not in [0, {epochs:g}], the length of training: it"
             " would never average; lower it, or raise epochs"
         )

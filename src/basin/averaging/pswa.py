@@ -36,10 +36,10 @@ class PSWA(WeightAverage):
         bn: Mapping[str, Any],
     ) -> None:
         points = Periodic(start, period, exclusive=True)
-        check_points(name, points, epochs)
+        check_points(points, epochs)
         if restart_every < period:
             raise ValueError(
-                f"averaging.{name}.restart_every={restart_every:g} is less than period={period:g}:"
+                f"restart_every={restart_every:g} is less than period={period:g}:"
                 " there would be nothing to write back"
             )
         super().__init__(model, name, points=points, bn=bn)

@@ -36,11 +36,11 @@ class Snapshots(PredictionAverage):
         ascending = all(a < b for a, b in zip(moments, moments[1:], strict=False))
         if not moments or not ascending or not moments[0] > 0 or moments[-1] > epochs + ROUNDING:
             raise ValueError(
-                f"averaging.{name}.at={moments} is not a list of ascending epochs in"
+                f"at={moments} is not a list of ascending epochs in"
                 f" (0, {epochs:g}], the length of training"
             )
         if members is not None and members < 1:
-            raise ValueError(f"averaging.{name}.members={members} is less than 1")
+            raise ValueError(f"members={members} is less than 1")
 
         def count(t: float) -> int:
             return sum(moment <= t + ROUNDING for moment in moments)

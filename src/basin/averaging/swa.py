@@ -40,7 +40,7 @@ class SWA(WeightAverage):
         bn: Mapping[str, Any],
     ) -> None:
         points = Periodic(start, period, bool(exclude_start))
-        check_points(name, points, epochs)
+        check_points(points, epochs)
         super().__init__(model, name, points=points, bn=bn)
 
     def weight(self, num: int) -> float:

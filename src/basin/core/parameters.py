@@ -25,14 +25,17 @@ def decays(name: str, parameter: Tensor, decay: str) -> bool:
 
 
 def parameter_groups(model: nn.Module, decay: str) -> Parameters:
-    """One group of decayed parameters and, where some are spared, one with weight_decay 0."""
+    """One group of decayed parameters and, where some are spared, one with weight_decay 0.
+
+    The latter has `spared` true, which a weight decay of 0 alone does not say.
+    """
     decayed: list[Tensor] = []
     spared: list[Tensor] = []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             (decayed if decays(name, parameter, decay) else spared).append(parameter)
     groups: Parameters = [{"params": decayed}] if decayed else []
-    return groups + ([{"params": spared, "weight_decay": 0.0}] if spared else [])
+    return groups + ([{"params": spared, "weight_decay": 0.0, "spared": True}] if spared else [])
 
 
 def group_parameters(optimizer: Optimizer) -> list[Tensor]:
@@ -88,12 +91,27 @@ class Predicting:
         raise NotImplementedError
 
 
+class Following:
+    """Marks an optimizer that keeps weights of its own beside the live ones."""
+
+    def follow_(self) -> None:
+        """Take the live weights over, which something else has written."""
+        raise NotImplementedError
+
+
 def levels(optimizer: Any) -> Iterator[Any]:
     """The optimizers of a nest, the outermost first; a wrapper owns the next as `base`."""
     yield optimizer
     while isinstance(optimizer, Wrapping):
         optimizer = optimizer.base
         yield optimizer
+
+
+def take_over_(optimizer: Any) -> None:
+    """Let every level that keeps weights of its own take over the live ones."""
+    for level in levels(optimizer):
+        if isinstance(level, Following):
+            level.follow_()
 
 
 def innermost(optimizer: Any) -> Any:
@@ -108,6 +126,15 @@ def momentum_buffers(optimizer: Any) -> Iterator[Tensor]:
         for key in MOMENTUM_KEYS:
             if isinstance(state.get(key), Tensor):
                 yield state[key]
+
+
+def keeps_momentum(optimizer: Any) -> bool:
+    """Whether the innermost optimizer has, or will have after its first step, a momentum."""
+    core = innermost(optimizer)
+    if core.state:
+        return any(True for _ in momentum_buffers(core))
+    defaults = getattr(core, "defaults", {})
+    return "betas" in defaults or bool(defaults.get("momentum"))
 
 
 @torch.no_grad()

@@ -134,6 +134,32 @@ class Ending(Protocol):
         ...
 
 
+@runtime_checkable
+class Composed(Protocol):
+    """A schedule of others, one after another."""
+
+    @property
+    def last(self) -> Schedule:
+        """The one that acts in the end, whose end is its own."""
+        ...
+
+
+@runtime_checkable
+class Fitting(Protocol):
+    """A schedule with parts, all of which are to act in a run."""
+
+    def check_run(self, epochs: float) -> None:
+        """Raise ValueError, argument first, where one of them never would in so many epochs."""
+        ...
+
+
+def ending(schedule: Schedule | None) -> Ending | None:
+    """The feedback schedule whose end is that of this one; None where it has none."""
+    while isinstance(schedule, Composed):
+        schedule = schedule.last
+    return schedule if isinstance(schedule, Ending) else None
+
+
 @dataclass(frozen=True)
 class Solution:
     """Weights that an averager hands back for the loop to write into the live model."""
@@ -173,6 +199,15 @@ class Describing(Protocol):
 
     def describe(self) -> Mapping[str, Any]:
         """Plain values for the record: the rule, and of how many iterates."""
+        ...
+
+
+@runtime_checkable
+class RateBound(Protocol):
+    """An averager whose moments are those of a cyclical learning rate."""
+
+    def check_rate(self, rate: Callable[[float], float]) -> None:
+        """Raise ValueError, argument first, where they are not; rate: factor at t of the stage."""
         ...
 
 
@@ -313,5 +348,5 @@ class TrainState:
     @property
     def done(self) -> bool:
         """Whether the stage is at its end: of its epochs, or of the schedule that it waits for."""
-        ending = self.schedules[self.stage.until] if self.stage.until is not None else None
-        return self.t >= self.stage.epochs or (isinstance(ending, Ending) and ending.done)
+        end = ending(self.schedules[self.stage.until]) if self.stage.until is not None else None
+        return self.t >= self.stage.epochs or (end is not None and end.done)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import floor
 from typing import Any
 
-from basin.core.protocols import TrainState
+from basin.core.protocols import Fitting, Schedule, TrainState
 
 PER = ("step", "epoch")
 
@@ -28,6 +28,15 @@ class Stateless:
 def elapsed(t: float, per: str) -> float:
     """t as a schedule sees it: continuous `per` step, whole epochs completed `per` epoch."""
     return float(floor(t)) if per == "epoch" else t
+
+
+def check_run(path: str, schedule: Schedule, epochs: float) -> None:
+    """Raise ValueError, with the path before it, where a part would not act in a run so long."""
+    if isinstance(schedule, Fitting):
+        try:
+            schedule.check_run(epochs)
+        except ValueError as error:
+            raise ValueError(f"{path}.{error}") from None
 
 
 def check_choice(name: str, value: str, allowed: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from torch import nn
 from basin.core.clock import Clock
 from basin.core.parameters import parameter_groups
 from basin.core.protocols import Augmentation, Averager, Objective, Optimizer, Schedule, Transfer
-from basin.experiment.settings import Settings, in_epochs
+from basin.experiment.settings import Settings, in_epochs, path_of
 from basin.logger.protocol import Logger
+
+ARGUMENT = re.compile(r"\w+(?==|\.\w+=)")
+"""A message that begins with an argument, `epochs=...` or `bn.examples=...`."""
 
 
 def dataset(settings: Settings, seed: int) -> Any:
@@ -67,7 +71,8 @@ def transfer(settings: Settings, **available: Any) -> Transfer | None:
     node = settings["stage"]["transfer"]
     if node is None:
         return None
-    made: Transfer = _make("stages.transfer", in_epochs(node, available["clock"]), **available)
+    path = f"stages.{settings['stage']['name']}.transfer"
+    made: Transfer = _make(path, in_epochs(node, available["clock"]), **available)
     return made
 
 
@@ -79,14 +84,16 @@ def method(
     folder: where averagers may keep files; None where there is no run folder.
     """
     plain = in_epochs({k: settings[k] for k in ("averaging", "schedule", "optimizer")}, clock)
+    path = {group: path_of(settings, group) for group in plain}
+    shared: dict[str, Any] = {"model": network, "clock": clock}
     averagers = {
-        name: _make(f"averaging.{name}", node, model=network, clock=clock, name=name, folder=folder)
+        name: _make(f"{path['averaging']}.{name}", node, name=name, folder=folder, **shared)
         for name, node in plain["averaging"].items()
     }
     groups = parameter_groups(network, settings["decay"])
-    optimizer = _nested("optimizer", plain["optimizer"], params=groups, model=network, clock=clock)
+    optimizer = _nested(path["optimizer"], plain["optimizer"], params=groups, **shared)
     schedules = {
-        field: _schedule(f"schedule.{field}", node, averagers=averagers, model=network, clock=clock)
+        field: _schedule(f"{path['schedule']}.{field}", node, averagers=averagers, **shared)
         for field, node in plain["schedule"].items()
     }
     return optimizer, averagers, schedules
@@ -116,7 +123,7 @@ def _nested(path: str, node: Settings, **available: Any) -> Any:
     own = {key: value for key, value in node.items() if key != "base"}
     if "base" in node:
         if not isinstance(node["base"], dict):
-            group = path.split(".")[0]
+            group = next(word for word in path.split(".") if word in ("dataset", "optimizer"))
             raise ValueError(
                 f"{path}.base={node['base']} is not an option of {group}; choose one by"
                 f" {group}@{path}.base={node['base']}"
@@ -151,4 +158,6 @@ def _make(path: str, node: Settings, **available: Any) -> Any:
         if not isinstance(cause, (ValueError, TypeError)):
             raise
         text = str(cause)
-        raise ValueError(text if text.startswith(f"{path}.") else f"{path}: {text}") from None
+        argument = ARGUMENT.match(text)
+        own = argument is not None and argument[0] in node
+        raise ValueError(f"{path}{'.' if own else ': '}{text}") from None

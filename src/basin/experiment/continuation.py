@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from basin.core.protocols import Counters
 from basin.experiment.environment import choices
 from basin.experiment.identity import differences, essential
 from basin.experiment.job import Job, tell
@@ -20,11 +21,13 @@ class Continuation:
     compilation and versions, and deterministic kernels where that is a choice, so that the run is
     bitwise one that was never stopped.
     trunk: the stage that another run trained, and that run; None for none.
+    spent: examples until the end of each stage that is behind, by its name.
     """
 
     def __init__(self, job: Job, content: dict[str, Any] | None) -> None:
         self._job, self.content = job, content
         self.trunk = None if content is None else content.get("trunk")
+        self.spent: dict[str, dict[str, int]] = {} if content is None else content.get("spent", {})
         self.precision = job.precision
         if self.content is not None:
             self._refuse_foreign(self.content)
@@ -70,12 +73,28 @@ class Continuation:
         inside = self.content is not None and self.content["stage"] == index
         return self.content if inside else None
 
+    def end(self, name: str, counters: Counters) -> None:
+        """Note what was spent until the end of a stage."""
+        spent = {"examples": counters.examples, "forward_only": counters.forward_only}
+        self.spent = {**self.spent, name: spent}
+
+    def spent_until(self, name: str, num: int) -> dict[str, float] | None:
+        """Cost until a stage's end in passes over `num` examples; None of an older checkpoint."""
+        spent = self.spent.get(name)
+        if spent is None:
+            return None
+        return {
+            "gradient_evaluations": spent["examples"] / num,
+            "forward_only": spent["forward_only"] / num,
+        }
+
     def header(self, index: int, position: Callable[[], int], epoch: float) -> dict[str, Any]:
         """What a checkpoint says of its run."""
         return {
             "identity": self._job.identities[index],
             "stage": index,
             "trunk": self.trunk,
+            "spent": self.spent,
             "settings": essential(list(self._job.stages.values())[index]),
             "choices": self._choices,
             "exact": self.exact,

@@ -16,11 +16,13 @@ from basin.experiment.job import Job
 from basin.experiment.settings import Settings
 from basin.experiment.stage_check import nothing_before
 from basin.training.bookkeeping import Bookkeeping, Output
+from basin.training.distributed import Ranks
 from basin.training.loop import fit
 from basin.training.meter import Intervals
 from basin.training.precision import Precision
 from basin.training.reporting import Evaluator
 from basin.training.snapshot import Parts, load_optimizer, restore
+from basin.training.trace import Traced
 
 
 @dataclass
@@ -105,11 +107,17 @@ def execute(job: Job, output: Sink, before: Continuation) -> Outcome:
         if content is not None:
             restore(parts, content)
             stage.start = content.get("start", 0.0)
-            evaluator.best, around.meter.seconds = content["best"], content["seconds"]
+            evaluator.best = content["best"]
+            around.meter.go_on(content["seconds"], content.get("joules"))
         elif outcome is not None:
             _carry(settings, outcome.parts, parts)
-            around.meter.seconds = outcome.around.meter.seconds
-        fit(parts.state, parts.closure, around)
+            around.meter.go_on(outcome.around.meter.seconds, outcome.around.meter.joules)
+        if job.settings["runtime"]["profile"] and Ranks().rank == 0:
+            with Traced(around, folder, job.device) as traced:
+                fit(parts.state, parts.closure, traced)
+        else:
+            fit(parts.state, parts.closure, around)
+        before.end(name, parts.state.counters)
         own = before.trunk is None or before.trunk["stage"] != name
         if own and (not last or job.settings["runtime"]["keep_end"]):
             output.keep_end(job.identities[index])

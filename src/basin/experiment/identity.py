@@ -10,8 +10,8 @@ from basin import NUMERICS
 from basin.experiment.schema import MACHINE_ONLY
 from basin.experiment.settings import Settings
 
-ELSEWHERE = ("seed", "lr", "weight_decay", "stages")
-"""The seed is in the folder's name; the others are where they act: optimizer, and each stage."""
+ELSEWHERE = ("seed", "lr", "weight_decay", "stages", "stage.horizon", "stage.name")
+"""The seed is in the folder's name; the others are where they act: optimizer, stage, schedules."""
 DIGITS = 10
 """Hexadecimal digits of an identity: 40 bits."""
 

@@ -25,6 +25,7 @@ from basin.launch.pool import Events, Pool, Slot, Task
 from basin.launch.signals import Interrupt
 from basin.launch.state import RunState, look
 from basin.launch.status import Status, read_status
+from basin.launch.stop import announced
 from basin.launch.table import read_table
 
 Queue = list[tuple[FrozenJob, Path]]
@@ -59,7 +60,7 @@ class Local:
         self._labels = {f: label or f.name for f, label in zip(folders, labels, strict=True)}
         submit(points, Launching("local", sweep, lambda jobs: start(jobs, sweep)))
         tell(f"{len(queue)} of {len(points)} points to run, {len(self._slots)} at a time")
-        with Interrupt() as interrupt:
+        with Interrupt() as interrupt, announced(sweep):
             self._work(queue, interrupt)
         states = [self._state(now) for now in look(folders)]
         print(overview(read_table(sweep).rows, states), flush=True)

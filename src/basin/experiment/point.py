@@ -12,7 +12,7 @@ from basin.experiment.folder import RunFolder
 from basin.experiment.identity import identities
 from basin.experiment.schema import check_fields
 from basin.experiment.settings import Settings, check_words, run_settings
-from basin.experiment.staging import stage_settings
+from basin.experiment.staging import check_added_stages, stage_settings
 
 
 @dataclass(frozen=True)
@@ -45,5 +45,6 @@ def point_of(cfg: DictConfig, words: Sequence[str], groups: Mapping[str, str]) -
     """Resolve a composed configuration; ValueError where its fields cannot be."""
     check_words(list(words))
     check_fields(cfg)
+    check_added_stages(list(words), [str(name) for name in cfg.stages])
     chosen = {name: str(groups[name]) for name in ("model", "dataset")}
     return Point(list(words), chosen, run_settings(cfg), stage_settings(cfg))

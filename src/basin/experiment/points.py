@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from hydra.errors import HydraException
 from torch import nn
 
 from basin.experiment.check import Plan, check, flops_of
@@ -15,29 +18,58 @@ from basin.experiment.job import tell
 from basin.experiment.point import Point
 from basin.experiment.settings import SEEDS
 
+FOREIGN = re.compile(r"-|[+~]*hydra[./@=]|[+~]*hydra$")
+"""Words that are no overrides of a run: flags, and settings of Hydra and its plugins."""
+
+
+class BadPoint(NamedTuple):
+    """One point that cannot be run: all its words, and why."""
+
+    words: Sequence[str]
+    cause: Exception
+
 
 class BadPoints(ValueError):
     """Points of a sweep that cannot be run; none of the sweep is."""
 
-    def __init__(self, errors: dict[str, Exception], total: int) -> None:
+    def __init__(self, errors: dict[str, BadPoint], total: int) -> None:
         super().__init__(f"{len(errors)} of {total} points cannot be run")
         self.errors, self.total = errors, total  # by the point's own words
 
 
-def read_points(file: Path) -> list[list[str]]:
-    """A point a line, its overrides as a shell would take them; `#` begins a comment."""
+def points_of(file: Path, before: Sequence[str], composer: Composer) -> list[list[str]]:
+    """Every point of a file's lines, each with the overrides `before` it."""
+    points = list[list[str]]()
+    for number, line in read_points(file):
+        try:
+            points += composer.expand([*before, *line])
+        except (ValueError, HydraException) as error:
+            raise ValueError(f"{file}, line {number}, {shlex.join(line)}: {error}") from None
+    return points
+
+
+def read_points(file: Path) -> list[tuple[int, list[str]]]:
+    """A point a line, its overrides as a shell would take them; `#` begins a comment.
+
+    Returns numbers of lines with their words. Raises ValueError for words that a point cannot have.
+    """
     try:
         text = file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"hydra.sweeper.points={file} cannot be read: {error}") from None
-    lines = []
+    lines = list[tuple[int, list[str]]]()
     for number, line in enumerate(text.splitlines(), start=1):
         try:
             words = shlex.split(line, comments=True)
         except ValueError as error:
             raise ValueError(f"{file}, line {number}: {error}") from None
+        if foreign := [word for word in words if FOREIGN.match(word)]:
+            raise ValueError(
+                f"{file}, line {number}: {foreign[0]} is said of the sweep, not of a point; give it"
+                " on the command line"
+            )
         if words:
-            lines.append(words)
+            lines.append((number, words))
     if not lines:
         raise ValueError(
             f"hydra.sweeper.points={file} has no points: give overrides, a point a line"
@@ -60,14 +92,14 @@ def prepare(
     ranks: processes of each run.
     """
     checker, points = Checker(load=load, ranks=ranks), list[Point]()
-    errors: dict[str, Exception] = {}
+    errors: dict[str, BadPoint] = {}
     for name, one in zip(own_words(words), words, strict=True):
         try:
             point = composer(one)
             checker(point)
             points.append(point)
         except Exception as error:
-            errors[name or shlex.join(one)] = error
+            errors[name or shlex.join(one)] = BadPoint(one, error)
     if errors:
         raise BadPoints(errors, len(words))
     different: dict[str, Point] = {}
@@ -85,7 +117,7 @@ class Checker:
     def __init__(self, *, load: bool, ranks: int) -> None:
         self._load, self._ranks = load, ranks
         self._checked: set[str] = set()
-        self._loaded: set[str] = set()
+        self._loaded: dict[str, Exception | None] = {}
         self._flops: dict[str, int] = {}
 
     def __call__(self, point: Point) -> None:
@@ -110,8 +142,13 @@ class Checker:
     def _read(self, point: Point, plan: Plan) -> None:
         key = json.dumps(point.settings["dataset"])
         if self._load and key not in self._loaded:
-            plan.dataset.load()
-            self._loaded.add(key)
+            self._loaded[key] = None
+            try:
+                plan.dataset.load()
+            except Exception as error:
+                self._loaded[key] = error  # a download that failed is not tried for every point
+        if before := self._loaded.get(key):
+            raise before
 
 
 def _unseeded(settings: dict[str, object]) -> dict[str, object]:

@@ -108,11 +108,13 @@ def recipe_of(made: Composed) -> Recipe:
     identity = identities(made.stages)[-1]
     lengths = _in_epochs(made)
     return Recipe(
+        model=str(made.choices["model"]),
         run=f"{made.choices['model']}_{made.choices['dataset']}_{identity}",
         dataset=str(made.choices["dataset"]),
         settings=made.settings,
         epochs=None if lengths is None else sum(lengths[1:]),
         evaluate_every=None if lengths is None else lengths[0],
+        images=_images(made.settings),
     )
 
 
@@ -121,15 +123,23 @@ def _in_epochs(made: Composed) -> list[float] | None:
     given = [made.settings["evaluate_every"], *(s["epochs"] for s in made.stages.values())]
     if not any(isinstance(length, str) for length in given):
         return [float(length) for length in given]
-    from basin.experiment import build  # with torch
-    from basin.experiment.check import clock_of
+    from basin.experiment.check import clock_of  # with torch
 
-    try:
-        num = build.dataset(made.settings, 0).num_train
-    except ValueError:
+    num = _images(made.settings)
+    if num is None:
         return None
     clock = clock_of(made.settings, num)
     return [clock.epochs(length) for length in given]
+
+
+def _images(settings: Settings) -> int | None:
+    """Of the training part; None where that is counted in files that are not here."""
+    from basin.experiment import build  # with torch
+
+    try:
+        return build.dataset(settings, 0).num_train
+    except ValueError:
+        return None
 
 
 def _digest(configs: Path) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from basin.experiment.resolvers import register_resolvers
+
 RENAMED: dict[str, str] = {}
 """Keys of earlier versions and what they are called now, for the error that they get."""
 MACHINE_ONLY = (
@@ -23,6 +25,7 @@ MACHINE_ONLY = (
     "runtime.checkpoint_every",
     "runtime.keep_end",
     "runtime.snapshot",
+    "runtime.profile",
     "metrics",
     "model.runs",
     "dataset.root",
@@ -45,6 +48,7 @@ class Runtime:
     checkpoint_every: Any = MISSING
     keep_end: bool = MISSING
     snapshot: bool = MISSING
+    profile: bool = MISSING
 
 
 @dataclass
@@ -124,21 +128,6 @@ class UnknownField(ValueError):
 
 
 def register() -> None:
-    """Make the schema and the resolvers `ratio` (a / b) and `share` (a b) known to Hydra.
-
-    Safe to call again.
-    """
+    """Make the schema and the resolvers known to Hydra. Safe to call again."""
     ConfigStore.instance().store(name="schema", node=Config)
-    OmegaConf.register_new_resolver("ratio", lambda a, b: float(a) / float(b), replace=True)
-    OmegaConf.register_new_resolver("share", _share, replace=True)
-
-
-def _share(part: Any, whole: Any) -> float:
-    """`${share:0.75,${epochs}}`: a part of a length in epochs."""
-    try:
-        return float(part) * float(whole)
-    except ValueError:
-        raise ValueError(
-            f"{part} of epochs={whole}: these stages are parts of the epochs of the run, which are"
-            " then to be a number; or give the epochs of each stage"
-        ) from None
+    register_resolvers()

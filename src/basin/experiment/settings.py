@@ -37,6 +37,13 @@ def in_epochs(settings: Any, clock: Clock) -> Any:
     return settings
 
 
+def path_of(settings: Settings, group: str) -> str:
+    """Where the command line finds a group of a stage: in the stage, or in the run."""
+    name = settings["stage"]["name"]
+    own = settings["stages"][name].get(group) is not None
+    return f"stages.{name}.{group}" if own else group
+
+
 def seeds(settings: Settings) -> dict[str, int]:
     """Every seed of a run; those not given are `seed`."""
     return {

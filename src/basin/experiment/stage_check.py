@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from basin.core.clock import Clock
 from basin.core.parameters import Predicting, levels
-from basin.core.protocols import Averager, Ending, Optimizer, Solutions
+from basin.core.protocols import Averager, Optimizer, Solutions, Transfer
 from basin.experiment import build
+from basin.experiment.schedule_check import Time, check_schedules, check_until, times_of
 from basin.experiment.settings import Settings
 from basin.training.scheduling import Scheduling
 
@@ -50,37 +51,37 @@ class Built:
 
 
 def check_stage(
-    name: str, settings: Settings, network: nn.Module, before: Built | None, **available: Any
+    settings: Settings, network: nn.Module, before: Built | None, *, time: Time, **available: Any
 ) -> Built:
     """Build a stage. Raises ValueError naming the first bad argument.
 
     available: results, num_classes and in_channels of build.transfer, and clock.
     """
     own, clock = settings["stage"], available["clock"]
+    name = own["name"]
     for field, allowed in SWITCHES.items():
         if own[field] not in allowed:
             choice = ", ".join(str(a) for a in allowed if a is not None)
             raise ValueError(f"stages.{name}.{field}={own[field]!r} is not one of {choice}")
-    if clock.epochs(settings["epochs"]) <= 0:
-        raise ValueError(f"epochs={settings['epochs']} is not above 0: there would be no training")
     shapes = [p.shape for p in network.parameters()]
     solutions = nothing_before if before is None else before.solutions()
     transfer = build.transfer(settings, model=network, solutions=solutions, **available)
     if transfer is not None:
-        network = transfer(network)
+        network = _transferred(name, transfer, network)
     optimizer, averagers, schedules = build.method(settings, network, clock)
     Scheduling(schedules, optimizer)
-    until = own["until"]
-    if until is not None and not isinstance(schedules.get(until), Ending):
-        known = ", ".join(f for f, s in schedules.items() if isinstance(s, Ending))
-        what = "never ends by itself" if until in schedules else "is not there"
-        raise ValueError(
-            f"stages.{name}.until={until}: schedule.{until} {what}; `until` names a feedback"
-            f" schedule ({known or 'this stage has none'}). Without it a stage lasts its epochs"
-        )
+    check_until(settings, schedules)
+    check_schedules(settings, schedules, averagers, time)
     built = Built(settings, network, optimizer, averagers)
     _check_carried(name, built, before, [p.shape for p in network.parameters()] == shapes)
     return built
+
+
+def _transferred(name: str, transfer: Transfer, network: nn.Module) -> nn.Module:
+    try:
+        return transfer(network)
+    except ValueError as error:
+        raise ValueError(f"stages.{name}.transfer: {error}") from None
 
 
 def nothing_before(name: str) -> None:
@@ -130,8 +131,9 @@ def check_stages(
 ) -> nn.Module:
     """Build every stage; returns the network of the last one."""
     before: Built | None = None
+    times = times_of(stages, clock)
     with torch.device("meta"):
-        for name, settings in stages.items():
-            before = check_stage(name, settings, network, before, clock=clock, **available)
+        for settings, time in zip(stages.values(), times, strict=True):
+            before = check_stage(settings, network, before, time=time, clock=clock, **available)
             network = before.network
     return network

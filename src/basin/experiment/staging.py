@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, open_dict
 
 from basin.core.clock import check_duration
@@ -21,12 +23,34 @@ def stage_settings(cfg: DictConfig) -> dict[str, Settings]:
         raise ValueError("stages is empty: a run has at least one, as stages=single gives")
     lengths = [settings["epochs"] for settings in stages.values()]
     for name, settings in stages.items():
-        horizon = settings["stage"]["horizon"]
-        if settings["stage"]["clock"] == "run":
-            settings["schedule"] = _whole_run_schedules(cfg, name, lengths, horizon)
-        elif horizon is not None:
-            raise ValueError(f"stages.{name}.horizon={horizon} needs clock=run, whose epochs it is")
+        own = settings["stage"]
+        horizon = own["horizon"]
+        if horizon is not None:
+            check_duration(f"stages.{name}.horizon", horizon)
+        elif own["clock"] == "run":
+            horizon = _sum(name, lengths)
+        if horizon is not None:
+            settings["schedule"] = _schedules(cfg, name, horizon)
     return stages
+
+
+def check_added_stages(words: list[str], names: list[str]) -> None:
+    """Refuse `+stages={...}` that leaves stages which it does not name.
+
+    words: the command line; names: of the stages that it makes.
+    """
+    for word in words:
+        if not re.match(r"\+{0,2}stages=\{", word):
+            continue
+        given = OverridesParser.create().parse_override(word).value()
+        left = [name for name in names if isinstance(given, dict) and name not in given]
+        if left:
+            raise ValueError(
+                f"{word.partition('=')[0]}={{...}} adds to the stages that there are, and leaves"
+                f" {', '.join(left)} before its own; take away what is not meant"
+                f" ({' '.join(f'~stages.{name}' for name in left)}), or add stages one by one:"
+                " '+stages.NAME={...}'"
+            )
 
 
 def _stage(cfg: DictConfig, name: str, own: Any) -> Settings:
@@ -45,23 +69,27 @@ def _stage(cfg: DictConfig, name: str, own: Any) -> Settings:
     check_duration("epochs", copy.epochs)
     settings = plain(with_overrides(copy))
     values = {**STAGE, **settings["stages"][name]}
-    settings["stage"] = {key: value for key, value in values.items() if key not in FIELDS}
+    own_values = {key: value for key, value in values.items() if key not in FIELDS}
+    settings["stage"] = {**own_values, "horizon": own.get("horizon"), "name": name}
     return settings
 
 
-def _whole_run_schedules(cfg: DictConfig, name: str, lengths: list[Any], horizon: Any) -> Settings:
-    """Schedules of a stage with `clock: run`: to them `epochs` is the length of all stages.
-
-    horizon: that length, where the run is the beginning of a longer one.
-    """
-    if horizon is None and any(isinstance(length, str) for length in lengths):
+def _sum(name: str, lengths: list[Any]) -> float:
+    """Epochs of all stages, which the schedules of a stage with `clock: run` count."""
+    if any(isinstance(length, str) for length in lengths):
         raise ValueError(
             f"stages.{name}.clock=run adds up the epochs of all stages ({lengths});"
             " give each as a number of epochs"
         )
+    total: float = sum(lengths)
+    return total
+
+
+def _schedules(cfg: DictConfig, name: str, epochs: Any) -> Settings:
+    """Schedules of a stage to which `${epochs}` is another length than the stage's."""
     copy = cfg.copy()
     with open_dict(copy):
-        copy.epochs = sum(lengths) if horizon is None else horizon
+        copy.epochs = epochs
         own = cfg.stages[name].get("schedule")
         copy.schedule = cfg.schedule if own is None else own
     schedules: Settings = plain(copy)["schedule"]

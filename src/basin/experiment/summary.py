@@ -17,6 +17,7 @@ from basin.experiment.identity import essential
 from basin.experiment.job import Job
 from basin.experiment.settings import seeds
 from basin.training.bookkeeping import averaged
+from basin.training.energy import JOULES_PER_KWH
 
 NEXT = """\
 next: python train.py model=resnet20 dataset=cifar10 epochs=30        CIFAR-10 (downloads 170 MB)
@@ -28,14 +29,19 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
     """Write every solution to the folder; returns the record."""
     results = _solutions(job, outcome)
     state, order = outcome.parts.state, outcome.parts.closure.input.order
-    counters, seconds = state.counters, outcome.around.meter.seconds
+    counters, meter = state.counters, outcome.around.meter
+    seconds = meter.seconds
     drawn = counters.drawn
     parts = [outcome.parts.closure.input.examples, *outcome.evaluator.parts.values()]
     return {
         "run": job.folder.name,
         "identity": job.identities[-1],
         "stages": {
-            name: {"identity": identity, "settings": essential(stage)}
+            name: {
+                "identity": identity,
+                "settings": essential(stage),
+                "spent": before.spent_until(name, order.num),
+            }
             for (name, stage), identity in zip(job.stages.items(), job.identities, strict=True)
         },
         "numerics": NUMERICS,
@@ -54,6 +60,7 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
             "forward_only": counters.forward_only / order.num,
             "passes": drawn / order.num,
             "seconds": seconds,
+            **({} if meter.joules is None else {"kwh": meter.joules / JOULES_PER_KWH}),
             "step_milliseconds": 1000 * seconds / max(counters.step, 1),
             "images_per_second": drawn / max(seconds, 1e-9),
             "peak_memory_bytes": peak_memory_bytes(job.device),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from basin.launch.holder import has_ended, parse, this_process
+from basin.launch.holder import Holder, has_ended, parse, this_process
 from basin.launch.slurm import JobView, Queue
 from basin.launch.status import read_status
 from basin.launch.submission import Submission, read_submission
@@ -24,7 +24,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class RunState:
-    """queued, running, preempted, done or failed, and why."""
+    """queued, running, preempted, done, failed or running elsewhere, and why."""
 
     folder: Path
     state: str
@@ -36,10 +36,27 @@ class RunState:
 
 def look(folders: Iterable[Path]) -> list[RunState]:
     """The states of many runs, with one question to SLURM."""
-    read = [(folder, _status(folder), read_submission(folder)) for folder in folders]
-    jobs = [job for _, status, submission in read for job in _jobs(status, submission)]
-    queue = Queue(jobs)
-    return [_judge(folder, status, submission, queue) for folder, status, submission in read]
+    read = [_read(folder) for folder in folders]
+    queue = Queue(job for now in read for job in _jobs(now.status, now.submission))
+    return [_judge(now, queue) for now in read]
+
+
+class Read(NamedTuple):
+    """What is in a run folder."""
+
+    folder: Path
+    status: dict[str, Any]
+    submission: Submission | None = None
+    recorded: bool = False  # record.json is there
+
+
+def _read(folder: Path) -> Read:
+    try:
+        recorded = (folder / "record.json").exists()
+        return Read(folder, _status(folder), read_submission(folder), recorded)
+    except OSError as error:  # no folder any more, or nobody may read it: hides no other run
+        unreadable = f"{folder} cannot be read: {error.strerror}"
+        return Read(folder, {"state": "failed", "error": unreadable})
 
 
 def _status(folder: Path) -> dict[str, Any]:
@@ -55,12 +72,11 @@ def _jobs(status: dict[str, Any], submission: Submission | None) -> list[str]:
     return own + given
 
 
-def _judge(
-    folder: Path, status: dict[str, Any], submission: Submission | None, queue: Queue
-) -> RunState:
+def _judge(read: Read, queue: Queue) -> RunState:
+    folder, status, submission, recorded = read
     said = status.get("state", "queued")
     jobs = _jobs(status, submission)
-    if (folder / "record.json").exists() and said != "queued":  # else it is to be trained anew
+    if recorded and said != "queued":  # else it is to be trained anew
         found = Found("done")
     elif said == "failed":
         found = Found("failed", note=status.get("error", ""))
@@ -68,6 +84,9 @@ def _judge(
         found = _by_process(folder, said)
     else:  # who runs wrote its own job down; who waits was given one
         found = _by_job(said, queue[jobs[-1] if said == "queued" else jobs[0]])
+        holder = _holder(folder) if found.state == "failed" else None
+        if holder and has_ended(holder, this_process()) is False:  # certainly, on this machine
+            found = Found("running elsewhere", live=True, note=holder.described)
     return RunState(folder, *found, status, submission)
 
 
@@ -90,10 +109,15 @@ def _by_process(folder: Path, said: str) -> Found:
         return Found(said, note="not submitted")
     if said == "preempted":
         return Found(said, note="stopped")
-    try:
-        holder = parse((folder / "lock.json").read_bytes())
-    except FileNotFoundError:
-        holder = None
+    holder = _holder(folder)
     if holder is None or has_ended(holder, this_process()):
         return Found("failed", note="its process is gone")
     return Found(said, live=True)
+
+
+def _holder(folder: Path) -> Holder | None:
+    """The process that holds a folder, or held it last; None where none says so."""
+    try:
+        return parse((folder / "lock.json").read_bytes())
+    except OSError:
+        return None

@@ -52,8 +52,9 @@ class Curve(Sampled, Predicting):
     ) -> None:
         super().__init__()
         _check(base, shape, bends, report)
-        if start is not None and start == end:
-            raise ValueError(f"start=end={start}: a curve from a network to itself is a point")
+        if start is not None and end is not None and (start == end or bends == 0):
+            what = "to itself is a point" if start == end else "with bends=0 has nothing to train"
+            raise ValueError(f"start={start}, end={end}: a curve from a network {what}")
         ends = [base(num_classes=num_classes, in_channels=in_channels) for _ in range(2)]
         for network, place, name in zip(ends, (start, end), ("start", "end"), strict=True):
             if place is not None:

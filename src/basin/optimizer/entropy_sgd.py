@@ -19,6 +19,7 @@ from basin.optimizer.ranks import common_noise
 from basin.optimizer.scoping import Scoping
 
 OUTER = ("momentum", "plain")
+COUPLING = ("early", "late")
 
 
 class EntropySGD(torch.optim.Optimizer):
@@ -28,7 +29,7 @@ class EntropySGD(torch.optim.Optimizer):
 
     gamma: field of the groups, times (1 + growth)^t after t outer steps. gamma null: measured at
     the end of the second outer step as loss / (|w - w'|^2 / 2), and 0 until then. growth null:
-    gamma grows by 1e4 over `epochs`. scale_by_gamma: false leaves lr D.
+    gamma grows by 1e4 over `epochs`. coupling: see `Langevin`. scale_by_gamma: false leaves lr D.
     outer: `momentum`, or `plain` w -= lr gamma (w - mu), whose lr Chaudhari's Lua code does not
     scale. An outer step draws `steps` minibatches and moves the BN statistics as often; they are
     those of the last particle w', not of the centre.
@@ -46,6 +47,7 @@ class EntropySGD(torch.optim.Optimizer):
         nesterov: bool,
         outer: str,
         steps: int,
+        coupling: str,
         inner_lr: float,
         inner_momentum: float,
         inner_weight_decay: float,
@@ -64,18 +66,18 @@ class EntropySGD(torch.optim.Optimizer):
         above_0(inner_lr=inner_lr, epochs=epochs)
         if steps < 1:
             raise ValueError(f"steps={steps} is less than 1: L inner steps make one update")
-        if outer not in OUTER:
-            raise ValueError(f"outer={outer!r} is not one of {', '.join(OUTER)}")
-        spared = [group.get("weight_decay") == 0.0 for group in params]
+        for name, value, known in (("outer", outer, OUTER), ("coupling", coupling, COUPLING)):
+            if value not in known:
+                raise ValueError(f"{name}={value!r} is not one of {', '.join(known)}")
         fields = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         first, updates = params[0]["params"][0], epochs * clock.steps_per_epoch / steps
         self._scoping = Scoping(gamma=gamma, growth=growth, length=updates, like=first)
         super().__init__(params, {**fields, "gamma": self._scoping.gamma})
         self._nesterov, self._plain, self._steps = nesterov, outer == "plain", steps
-        self._inner = Langevin(inner_lr, inner_momentum, nesterov, noise)
+        self._inner = Langevin(inner_lr, inner_momentum, nesterov, noise, coupling)
         self._alpha, self._scales = alpha, scale_by_gamma
-        for group, without in zip(self.param_groups, spared, strict=True):
-            group["inner_weight_decay"] = 0.0 if without else inner_weight_decay
+        for group in self.param_groups:
+            group["inner_weight_decay"] = 0.0 if group.get("spared") else inner_weight_decay
             for p in group["params"]:
                 self.state[p] = {"momentum_buffer": torch.zeros_like(p)}
         self._t = 0
@@ -136,10 +138,8 @@ class EntropySGD(torch.optim.Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         """torch's, outer steps so far, and what was measured."""
-        return {
-            **super().state_dict(),
-            "scoping": {"t": self._t, "measured": self._scoping.measured},
-        }
+        scoping = {"t": self._t, "measured": self._scoping.measured}
+        return {**super().state_dict(), "scoping": scoping}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The inverse of `state_dict`."""

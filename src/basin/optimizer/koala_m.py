@@ -10,7 +10,7 @@ from torch import Tensor
 from basin.core.parameters import group_parameters, norm
 from basin.core.protocols import Closure, Parameters, StepSkipped
 from basin.optimizer.koala import SHARE, SMALLEST, Block, Koala
-from basin.optimizer.ranges import at_least_0, at_most_1
+from basin.optimizer.ranges import above_0, at_least_0, at_most_1, finite
 
 
 class KoalaM(Koala):
@@ -20,7 +20,7 @@ class KoalaM(Koala):
     w_i -= lr L_i P_00 / S_i g_i, v_i -= lr L_i P_10 / S_i g_i with the decayed gradient
     g_i + wd w_i and its n_i, L_i (see KOALA-V); P -= P diag(max_i n_i / S_i, 0) P'.
     qw is the running mean of |a - w| / (number of weights), a that of the weights, if adaptive_q.
-    The gradient is that of the weights after w += v.
+    P begins as [[sw, sc], [sc, sv]]. The gradient is that of the weights after w += v.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class KoalaM(Koala):
         lr: float,
         weight_decay: float,
         sw: float,
+        sc: float,
         sv: float,
         kappa: float,
         qw: float,
@@ -39,7 +40,12 @@ class KoalaM(Koala):
     ) -> None:
         at_least_0(sw=sw, sv=sv, qw=qw, qv=qv)
         at_most_1(kappa=kappa)
-        filtered = {"P": [[sw, 0.0], [0.0, sv]], "qw": qw, "qv": qv}
+        finite(sc=sc)
+        if sc * sc > sw * sv:
+            raise ValueError(f"sc={sc} is beyond sqrt(sw sv), sw={sw}, sv={sv}: P is no covariance")
+        if r is not None:
+            above_0(r=r)
+        filtered = {"P": [[sw, sc], [sc, sv]], "qw": qw, "qv": qv}
         super().__init__(params, lr=lr, weight_decay=weight_decay, r=r, filtered=filtered)
         self._kappa, self._adaptive = kappa, adaptive_q
         self._F = self.filter["P"].new_tensor([[1.0, 1.0], [0.0, kappa]])

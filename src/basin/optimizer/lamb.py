@@ -18,8 +18,8 @@ class Lamb(torch.optim.Optimizer):
     """w -= lr trust u, u = m^ / (sqrt(v^) + eps) + wd w, trust = |w| / |u| of each tensor.
 
     max_grad_norm: the gradient of all groups is first clipped to this norm; null: it is not.
-    adaptive: false is trust 1, AdamW. clip: trust is at most 1. adapt_spared: tensors without
-    weight decay (field `decay`) get their trust too.
+    adaptive: false is trust 1, AdamW. clip: trust is at most 1. adapt_spared: tensors of
+    `spared` groups (field `decay`) get their trust too.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Lamb(torch.optim.Optimizer):
         torch._foreach_mul_(updates, root / (1 - beta1**t))
         if decay:
             torch._foreach_add_(updates, weights, alpha=decay)
-        if self._adaptive and (decay or self._adapt_spared):
+        if self._adaptive and (self._adapt_spared or not group.get("spared")):
             lengths = norms(updates)
             ratios = trust(norms(weights), lengths, lengths)
             if self._clip:

@@ -17,13 +17,15 @@ from basin.core.parameters import gradients
 class Langevin:
     """d = g + gamma (w' - w) + wd w'; v = mu v + d; w' -= lr (d + mu v + noise / sqrt(lr / 2) N).
 
-    Without nesterov d + mu v is v.
+    Without nesterov d + mu v is v. coupling `late`: gamma (w' - w) is left out of d, and of v, and
+    added beside the noise (Chaudhari et al. 2017, the authors' code).
     """
 
     lr: float
     momentum: float
     nesterov: bool
     noise: float
+    coupling: str
 
     def move_(
         self,
@@ -37,8 +39,11 @@ class Langevin:
         generator: torch.Generator | None,
     ) -> None:
         """Weights and velocities after one step."""
-        d = list(torch._foreach_mul(torch._foreach_sub(weights, centre), gamma))
-        torch._foreach_add_(d, gradients)
+        pull = list(torch._foreach_mul(torch._foreach_sub(weights, centre), gamma))
+        if self.coupling == "early":
+            d = list(torch._foreach_add(pull, gradients))
+        else:
+            d = list(torch._foreach_clone(gradients))
         torch._foreach_add_(d, weights, alpha=weight_decay)
         torch._foreach_mul_(velocities, self.momentum)
         torch._foreach_add_(velocities, d)
@@ -46,6 +51,8 @@ class Langevin:
             torch._foreach_add_(d, velocities, alpha=self.momentum)
         else:
             d = list(torch._foreach_clone(velocities))  # noise stays out of the velocities
+        if self.coupling == "late":
+            torch._foreach_add_(d, pull)
         if self.noise:
             scale = self.noise / sqrt(0.5 * self.lr)
             draws = [torch.randn_like(x, generator=generator) for x in d]

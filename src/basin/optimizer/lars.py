@@ -26,7 +26,7 @@ class Lars(torch.optim.Optimizer):
     """buf = mu buf + trust (g + wd w); w -= lr buf, trust = c |w| / (|g| + wd |w| + eps).
 
     coefficient: c. clip: trust becomes min(trust / lr, 1), so that lr trust is at most lr (null:
-    none). adapt_spared: tensors without weight decay (field `decay`) get their trust too.
+    none). adapt_spared: tensors of `spared` groups (field `decay`) get their trust too.
     The decay is inside the scaled update, as timm has it.
     """
 
@@ -67,7 +67,7 @@ class Lars(torch.optim.Optimizer):
             return
         lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
         updates = list(torch._foreach_add(gradients, weights, alpha=decay))
-        if decay or self._adapt_spared:
+        if self._adapt_spared or not group.get("spared"):
             w, g = norms(weights), norms(gradients)
             ratios = trust(self._coefficient * w, g + decay * w + self._eps, g)
             if self._clip:

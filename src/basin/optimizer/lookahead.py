@@ -10,14 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from basin.core.parameters import (
+    Following,
     Predicting,
     group_parameters,
+    keeps_momentum,
     momentum_buffers,
     reset_momentum_,
 )
 from basin.core.protocols import Batches, Optimizer
 from basin.optimizer.ranges import at_most_1
-from basin.optimizer.wrapper import Wrapper
+from basin.optimizer.wrapper import Wrapper, refuse_replicas
 
 MOMENTA = ("none", "reset", "pullback")
 
@@ -37,7 +39,7 @@ def interpolate_(fast: list[Tensor], slow: list[Tensor], alpha: float) -> None:
             start, num = end, 0
 
 
-class Lookahead(Wrapper, Predicting):
+class Lookahead(Wrapper, Predicting, Following):
     """The base takes `k` steps, then slow and fast weights meet at slow + alpha (fast - slow).
 
     momentum: at a meeting the base's is left (`none`), set to zero (`reset`), or interpolated like
@@ -55,6 +57,9 @@ class Lookahead(Wrapper, Predicting):
             raise ValueError(f"k={k} is less than 1: the base takes k steps between meetings")
         if momentum not in MOMENTA:
             raise ValueError(f"momentum={momentum!r} is not one of {', '.join(MOMENTA)}")
+        refuse_replicas(base, "lookahead")
+        if momentum != "none" and not keeps_momentum(base):
+            raise ValueError(f"momentum={momentum}: the base has no momentum; take momentum=none")
         self._model = model
         self._alpha, self._k, self._momentum = alpha, k, momentum
         self._steps = 0  # since the latest meeting
@@ -80,6 +85,11 @@ class Lookahead(Wrapper, Predicting):
             late = buffers[len(self._cached) :]  # of weights whose first gradient came since
             self._cached += [torch.zeros_like(b) for b in late]
             interpolate_(buffers, self._cached, self._alpha)
+
+    @torch.no_grad()
+    def follow_(self) -> None:
+        """The slow weights are the live ones; the place in the cycle is kept."""
+        torch._foreach_copy_(self.slow, group_parameters(self))
 
     @torch.no_grad()
     def predictors(self, batches: Batches) -> Iterator[tuple[str, nn.Module]]:

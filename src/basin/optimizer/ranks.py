@@ -16,6 +16,11 @@ def several() -> bool:
     return dist.is_available() and dist.is_initialized()
 
 
+def number_of_ranks() -> int:
+    """Processes of the run."""
+    return dist.get_world_size() if several() else 1
+
+
 def mean_over_ranks(values: Tensor) -> Tensor:
     """Mean, 0-d, over the examples (b,) of all ranks: the same number on each of them."""
     if not several():

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from basin.core.batchnorm import reestimate_
 from basin.core.clock import Clock
-from basin.core.parameters import Predicting, gradients
+from basin.core.parameters import Following, Predicting, gradients
 from basin.core.protocols import Batches, Closure, Parameters
 from basin.optimizer.ranges import at_least_0
 from basin.optimizer.replicas import MeanLogits, shuffle_, squared_distance, write_mean_
@@ -19,7 +19,7 @@ from basin.optimizer.scoping import Scoping
 from basin.optimizer.sgd import SGD
 
 
-class ReplicatedSGD(Predicting):
+class ReplicatedSGD(Predicting, Following):
     """Replica a: SGD with the gradient of its own minibatch and 2 gamma (w^a - centre).
 
     The live model is the centre, the replicas' mean, buffers included (of integers the mean rounded
@@ -121,6 +121,11 @@ class ReplicatedSGD(Predicting):
                     gamma = self._scoping.strength(group["gamma"], epoch)
                     torch._foreach_mul_(away, 2 * self._every * gamma)
                     torch._foreach_add_(gradients(own["params"]), away)
+
+    def follow_(self) -> None:
+        """Every replica is the live model, buffers included."""
+        for replica in self.replicas:
+            replica.load_state_dict(self._live.state_dict())
 
     def predictors(self, batches: Batches) -> Iterator[tuple[str, nn.Module]]:
         """See the class."""

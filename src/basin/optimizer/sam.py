@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from basin.core.clock import Clock
 from basin.core.parameters import gradients, group_parameters, norm
 from basin.core.protocols import Closure, Optimizer
 from basin.optimizer.ranges import at_least_0
 from basin.optimizer.ranks import mean_over_ranks, sum_over_ranks_
+from basin.optimizer.sam_checks import check_base, check_counts
 from basin.optimizer.wrapper import Derived, Wrapper
 
 Direction = Callable[[list[Tensor], list[Tensor]], list[Tensor]]
 """(weights, gradients) -> e / rho, the way up."""
-DECAYS = ("base", "loss")
 TINY = 1e-12
 """Added to norms, so that a gradient of 0 gives no way up instead of NaN."""
 
@@ -52,27 +52,25 @@ class SAM(Wrapper):
         ascent_steps: int,
         decay: str,
         sync_ascent: bool,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__(base)
         at_least_0(rho=rho)
-        for name, count in (("m", m), ("ascent_steps", ascent_steps)):
-            if count is not None and count < 1:
-                raise ValueError(f"{name}={count} is less than 1")
-        if decay not in DECAYS:
-            raise ValueError(f"decay={decay!r} is not one of {', '.join(DECAYS)}")
+        check_counts(m, ascent_steps, None if clock is None else clock.batch_size)
+        check_base(base, decay)
+        parts = (f"m={m}" if m else "", "decay=loss" if decay == "loss" else "")
+        self.combines = " and ".join(filter(None, parts))  # what makes its gradient a sum
         self._direction, self._m, self._ascents = direction, m, ascent_steps
         self._sync_ascent = sync_ascent
         for group in self.param_groups:
             group["rho"] = rho
             group["loss_decay"] = 0.0
             if decay == "loss":
-                if "weight_decay" not in group:
-                    raise ValueError("decay=loss: the base has no weight_decay to move")
                 group["loss_decay"], group["weight_decay"] = group["weight_decay"], 0.0
 
     def step(self, closure: Closure) -> Any:
         """The base's step with the gradient at the perturbed weights."""
-        return self.base.step(Derived(closure, partial(self._gradient, closure)))
+        return self.base.step(Derived(closure, self._gradient))
 
     def _gradient(self, closure: Closure, **switches: bool) -> tuple[Tensor, Tensor]:
         """Loss and losses (B,) at w; leaves the mean of the chunks' gradients in p.grad."""

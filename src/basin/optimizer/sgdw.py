@@ -54,6 +54,10 @@ class SGDW(torch.optim.Optimizer):
     ) -> None:
         at_least_0(lr=lr, weight_decay=weight_decay)
         below_1(momentum=momentum)
+        if nesterov and momentum == 0:
+            raise ValueError(
+                "nesterov=true, momentum=0: it needs a momentum above 0; else give nesterov=false"
+            )
         if form not in FORMS:
             raise ValueError(f"form={form!r} is not one of {', '.join(FORMS)}")
         check_decay(decay)

@@ -21,7 +21,12 @@ def by_name(
     a number back in every step, for which a GPU waits.
     Raises ValueError where there is no such optimizer or argument.
     """
-    import timm.optim
+    try:
+        import timm.optim
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f'name={name} needs timm: pip install "timm>=1.0.15,<2" ({error})'
+        ) from None
 
     at_least_0(lr=lr, weight_decay=weight_decay)
     known = timm.optim.list_optimizers()

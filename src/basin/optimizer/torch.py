@@ -37,7 +37,17 @@ def by_name(
     kind = getattr(torch.optim, name)
     accepted = inspect.signature(kind).parameters
     for key in arguments:
+        if key in ("params", "lr", "weight_decay"):
+            raise ValueError(f"arguments.{key}: give {key} beside `arguments`, not in it")
         if key not in accepted:
             raise ValueError(f"arguments.{key}: {name} has {', '.join(list(accepted)[1:])}")
-    optimizer: torch.optim.Optimizer = kind(params, lr=lr, weight_decay=weight_decay, **arguments)
+    fields = {"lr": lr, "weight_decay": weight_decay}
+    for key in fields.keys() - accepted.keys():
+        if fields[key]:
+            raise ValueError(f"{key}={fields[key]}: {name} has no {key}; give {key}=0")
+    own = {key: value for key, value in fields.items() if key in accepted}
+    try:
+        optimizer: torch.optim.Optimizer = kind(params, **own, **arguments)
+    except TypeError as error:
+        raise ValueError(f"arguments={dict(arguments)}: {name}: {error}") from None
     return optimizer

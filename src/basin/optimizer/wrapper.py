@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from basin.core.parameters import Wrapping
+from basin.core.parameters import Following, Wrapping, innermost
 from basin.core.protocols import Closure, Optimizer, Parameters
 
 
@@ -39,20 +39,36 @@ class Wrapper(Wrapping):
         self.load_own_state(state_dict["own"])
 
 
+def refuse_replicas(base: Optimizer, wrapper: str) -> None:
+    """Raise ValueError where the live weights, which `wrapper` moves, are the mean of replicas."""
+    if isinstance(innermost(base), Following):
+        raise ValueError(
+            f"{wrapper} around replicated_sgd would do nothing: it moves the model's weights, and"
+            f" each step takes them anew from the replicas; use {wrapper} around sgd, or"
+            " replicated_sgd alone"
+        )
+
+
 class Derived:
     """The closure that a wrapper hands to its base: `gradient` in place of the plain one.
 
-    gradient(**switches) returns (loss, losses) of the unperturbed point, leaves the wrapper's
-    gradient in `p.grad` and the weights where it found them.
+    gradient(closure, **switches), of this closure or a chunk of it, returns (loss, losses) of the
+    unperturbed point, leaves the wrapper's gradient in `p.grad` and the weights where they were.
+    changed(model): makes it of another module's gradients; without it only losses can be asked for.
     """
 
-    def __init__(self, closure: Closure, gradient: Callable[..., tuple[Tensor, Tensor]]) -> None:
-        self._closure, self._gradient = closure, gradient
+    def __init__(
+        self,
+        closure: Closure,
+        gradient: Callable[..., tuple[Tensor, Tensor]],
+        changed: Callable[[nn.Module], None] | None = None,
+    ) -> None:
+        self._closure, self._gradient, self._changed = closure, gradient, changed
         self.model, self.size, self.losses = closure.model, closure.size, Tensor()
 
     def __call__(self, **switches: bool) -> Tensor:
         """Loss of the unperturbed point, and the wrapper's gradient."""
-        loss, self.losses = self._gradient(**switches)
+        loss, self.losses = self._gradient(self._closure, **switches)
         return loss
 
     def resample(self, size: int | None = None, keep: int = 0, stream: int = 0) -> None:
@@ -61,9 +77,17 @@ class Derived:
         self.size = self._closure.size
 
     def chunks(self, size: int) -> Iterator[Closure]:
-        """The chunks of the closure underneath, without the wrapper's gradient."""
-        return self._closure.chunks(size)
+        """The chunks of the closure underneath, each with the wrapper's gradient."""
+        for chunk in self._closure.chunks(size):
+            yield Derived(chunk, self._gradient, self._changed)
 
     def evaluate(self, model: nn.Module, **switches: bool) -> Tensor:
-        """The closure underneath, for another module."""
-        return self._closure.evaluate(model, **switches)
+        """The closure underneath for another module, with the wrapper's gradient of it."""
+        backward = switches.get("backward", True)
+        if backward and self._changed is None:
+            raise ValueError("this wrapper has no gradient of another module; use it around sgd")
+        loss = self._closure.evaluate(model, **switches)
+        self.losses = self._closure.losses
+        if backward and self._changed is not None:
+            self._changed(model)
+        return loss

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from basin.core.protocols import Schedule, TrainState
-from basin.core.schedules import check_choice
+from basin.core.schedules import check_choice, check_run
 
 COUNTS_FROM = ("run", "part")
 
@@ -48,6 +48,24 @@ class Join:
         part = list(self.parts.values())[index]
         begin = self.at[index - 1] if index and self.counts_from == "part" else 0.0
         return part(t - begin) * (1 if self.scales is None else self.scales[index])
+
+    @property
+    def last(self) -> Schedule:
+        """The last part."""
+        return list(self.parts.values())[-1]
+
+    def check_run(self, epochs: float) -> None:
+        """Raise ValueError where a part would begin when the run is over."""
+        late = [begin for begin in self.at if begin >= epochs]
+        if late:
+            raise ValueError(
+                f"at={list(self.at)}: a part would begin after {late[0]:g} epochs, and the run has"
+                f" {epochs:g}; let it begin earlier, or raise epochs"
+            )
+        for name, part, begin, end in zip(
+            self.parts, self.parts.values(), (0.0, *self.at), (*self.at, epochs), strict=True
+        ):
+            check_run(f"parts.{name}", part, end - begin if self.counts_from == "part" else end)
 
     def observe(self, state: TrainState) -> None:
         """Every part may look at the state, also while another one acts."""

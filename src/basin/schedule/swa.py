@@ -28,6 +28,15 @@ class SWA(Stateless):
         if self.first_epoch not in FIRST:
             raise ValueError(f"first_epoch={self.first_epoch} is not 0 or 1")
 
+    def check_run(self, epochs: float) -> None:
+        """Raise ValueError where the rate would never begin to fall."""
+        begin = 0.5 * self.horizon - self.first_epoch
+        if begin >= epochs:
+            raise ValueError(
+                f"horizon={self.horizon:g}: the rate would begin to fall after {begin:g} epochs,"
+                f" and the run has {epochs:g}; lower horizon, or raise epochs"
+            )
+
     def __call__(self, t: float) -> float:
         """Factor at t epochs already completed."""
         passed = (elapsed(t, self.per) + self.first_epoch) / self.horizon

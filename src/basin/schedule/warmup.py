@@ -7,7 +7,12 @@ from math import inf
 from typing import Any
 
 from basin.core.protocols import Schedule, TrainState
-from basin.core.schedules import PER, check_choice, check_range, elapsed
+from basin.core.schedules import PER, check_choice, check_range, check_run, elapsed
+
+LOOKS = 1000
+"""At the schedule behind, over the rest of the run."""
+EQUAL = 1e-9
+"""Factors that rounding alone tells apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +21,8 @@ class WarmUp:
 
     after_counts_from: `start`, the t of `after` is that of the run, so that its first `epochs` are
     hidden by the warm-up; `end`, it begins at 0 when the warm-up ends and lasts as much longer.
+    Behind a warm-up, which leads up to 1, a schedule must not rise any more: cycles (SGDR) count
+    from its end, and what rises by itself (CLR, one-cycle) needs none.
     """
 
     epochs: float  # 0 for none
@@ -40,6 +47,42 @@ class WarmUp:
             share = done / self.epochs if self.shape == "linear" else 0.0
             return self.start_factor + (1 - self.start_factor) * share
         return self.after(t - self.epochs if self.after_counts_from == "end" else t)
+
+    @property
+    def last(self) -> Schedule:
+        """The schedule behind."""
+        return self.after
+
+    def check_run(self, epochs: float) -> None:
+        """Raise ValueError where the warm-up fills the run, or what is behind it rises again."""
+        left = epochs - self.epochs
+        if left <= 0:
+            raise ValueError(
+                f"epochs={self.epochs:g} of warm-up: the run has {epochs:g}, so that the schedule"
+                " behind would never act; shorten the warm-up, or raise epochs"
+            )
+        if self.epochs > 0:
+            self._check_fall(left)
+        check_run("after", self.after, left if self.after_counts_from == "end" else epochs)
+
+    def _check_fall(self, left: float) -> None:
+        begin = 0.0 if self.after_counts_from == "end" else self.epochs
+        first = self.after(begin)
+        times = (begin + left * i / LOOKS for i in range(1, LOOKS))
+        later = next((t for t in times if self.after(t) > first * (1 + EQUAL)), None)
+        if later is None:
+            return
+        text = (
+            f"after_counts_from={self.after_counts_from}: behind the warm-up the factor is"
+            f" {first:g}, and rises again, to {self.after(later):g}"
+            f" {later - begin:g} epochs later;"
+        )
+        if first < self.after(0.0):
+            raise ValueError(
+                f"{text} its cycles began with the run: take after_counts_from=end, so that the"
+                " first of them begins where the warm-up ends"
+            )
+        raise ValueError(f"{text} a schedule that rises by itself needs no warm-up in front")
 
     def observe(self, state: TrainState) -> None:
         """The schedule behind may look at the state."""

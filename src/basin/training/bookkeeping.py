@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from basin.core.parameters import norm
 from basin.core.protocols import Batches, Describing, TrainState
 from basin.core.random import derive, seed_generators
-from basin.training.distributed import Agreed
+from basin.training.distributed import Agreed, Ranks
+from basin.training.energy import energy_counter
 from basin.training.loop import restart_
 from basin.training.meter import Intervals, Meter, passed
 from basin.training.reporting import Evaluator, Scores
@@ -55,7 +56,8 @@ class Bookkeeping:
         header: Callable[[float], dict[str, Any]],
     ) -> None:
         """interrupted: 0, or why this rank should stop: a signal's number, or 1."""
-        self.parts, self.evaluator, self.meter = parts, evaluator, Meter()
+        self.parts, self.evaluator = parts, evaluator
+        self.meter = Meter(None if Ranks().size > 1 else energy_counter(parts.precision.device))
         self.batches: Batches = parts.closure.input.batches
         self._order = parts.closure.input.order
         self._intervals, self._output = intervals, output
@@ -124,6 +126,7 @@ class Bookkeeping:
 
     def _speak(self, state: TrainState) -> None:
         self._spoke = time.perf_counter()
+        self.meter.look()
         try:
             train = self.parts.closure.tally.read()
         except NonFinite:
@@ -146,7 +149,7 @@ class Bookkeeping:
         """Everything that is known at an evaluation."""
         train = self.parts.closure.tally.read()
         rate = self.meter.rate(self._order.cursors[0])
-        self.meter.seconds += time.perf_counter() - self.meter.started
+        self.meter.stop()
         results = self.evaluate(keep=state.done)
         epoch = state.stage.start + state.t
         self.evaluator.note_best(results, epoch)
@@ -171,13 +174,14 @@ class Bookkeeping:
         """A checkpoint of this moment; never one after a loss or with weights not finite."""
         self.parts.closure.tally.read()
         check_finite(self.parts.state)
-        now = time.perf_counter() - self.meter.started
+        seconds, joules = self.meter.so_far()
         self._output.save(
             {
                 **self._header(self.parts.state.stage.start + self.parts.state.t),
                 **snapshot(self.parts),
                 "start": self.parts.state.stage.start,
-                "seconds": self.meter.seconds + now,
+                "seconds": seconds,
+                "joules": joules,
                 "best": self.evaluator.best,
             }
         )

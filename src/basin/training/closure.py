@@ -21,6 +21,7 @@ from basin.training.distributed import Ranks
 from basin.training.input import Input
 from basin.training.minibatch import Minibatch
 from basin.training.network import Execution, Network
+from basin.training.ranges import part
 from basin.training.synced_batchnorm import synchronised
 from basin.training.tally import ADVICE, NonFinite, Tally
 
@@ -68,7 +69,8 @@ class MinibatchClosure:
 
     def resample(self, size: int | None = None, keep: int = 0, stream: int = 0) -> None:
         """Go to the next minibatch of a stream; see core.protocols.Closure."""
-        self._batch = self.input.draw(size, keep, stream, self._batch)
+        with part("input"):
+            self._batch = self.input.draw(size, keep, stream, self._batch)
 
     def chunks(self, size: int) -> Iterator[MinibatchClosure]:
         """This minibatch in pieces of `size` examples of each rank, each a closure."""
@@ -166,15 +168,17 @@ class MinibatchClosure:
         seed = derive(self._execution.seed, piece.stream, piece.first)
         seed_generators(seed, piece.images.device)
         forward = self._forward if network.model is self.model else network.model
-        with self._execution.precision.autocast():
-            logits = forward(piece.images)
-        losses = self._objective(logits, piece.targets)  # (b,)
-        for module in network.sampled:
-            losses = losses + module.penalty()
+        with part("forward"):
+            with self._execution.precision.autocast():
+                logits = forward(piece.images)
+            losses = self._objective(logits, piece.targets)  # (b,)
+            for module in network.sampled:
+                losses = losses + module.penalty()
         if backward:
             scale = self._execution.precision.scale
             factor = (scale.scale if scale else 1.0) / divisor
-            (losses.sum() * factor).backward()
+            with part("backward"):
+                (losses.sum() * factor).backward()
         if count and backward:
             self.tally.add(losses, logits, piece.targets, num=piece.size)
         return losses.detach()

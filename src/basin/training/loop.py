@@ -6,8 +6,9 @@ from typing import Protocol
 
 import torch
 
-from basin.core.parameters import reset_momentum_
+from basin.core.parameters import reset_momentum_, take_over_
 from basin.core.protocols import Batches, Closure, StepSkipped, TrainState
+from basin.training.ranges import part
 
 
 class Surroundings(Protocol):
@@ -44,7 +45,8 @@ def fit(state: TrainState, closure: Closure, around: Surroundings) -> None:
         around.begin(state)
         closure.resample()
         try:
-            state.optimizer.step(closure)
+            with part("update"):
+                state.optimizer.step(closure)
         except StepSkipped:
             state.counters.skipped += 1
         state.counters.step += 1
@@ -66,5 +68,6 @@ def restart_(state: TrainState, batches: Batches) -> None:
             if solution.buffers is not None:
                 for buffer, new in zip(state.model.buffers(), solution.buffers, strict=True):
                     buffer.copy_(new)
+            take_over_(state.optimizer)
             if solution.reset_momentum:
                 reset_momentum_(state.optimizer)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 
 from basin.core.parameters import Wrapping
-from basin.core.protocols import Optimizer, Schedule
+from basin.core.protocols import Optimizer, Parameters, Schedule
 
 
 class Scheduling:
@@ -40,15 +40,18 @@ class Scheduling:
 def _base(optimizer: Optimizer, field: str) -> list[float]:
     """The values of a field; ValueError where there is none, or it is 0 in every group."""
     groups = optimizer.param_groups
+    known = ", ".join(sorted(key for key in groups[0] if _can_be_scheduled(groups, key)))
     if any(field not in group for group in groups):
-        known = sorted(set(groups[0]) - {"params"})
         wrapped = isinstance(optimizer, Wrapping)
         raise ValueError(
             f"schedule.{field}: {type(optimizer).__name__}{' and its base' if wrapped else ''}"
-            f" has no field {field!r}; it has {', '.join(known)}"
+            f" has no field {field!r}; what can be scheduled is {known}"
         )
-    if not all(isinstance(group[field], (int, float, torch.Tensor)) for group in groups):
-        raise ValueError(f"schedule.{field}: {groups[0][field]!r} is not a number to schedule")
+    if not all(_is_number(group[field]) for group in groups):
+        raise ValueError(
+            f"schedule.{field}: {groups[0][field]!r} is not a number; what can be scheduled is"
+            f" {known}"
+        )
     values = [float(group[field]) for group in groups]
     if not any(values):
         raise ValueError(
@@ -56,3 +59,16 @@ def _base(optimizer: Optimizer, field: str) -> list[float]:
             f" give optimizer.{field} a value or drop the schedule"
         )
     return values
+
+
+def _can_be_scheduled(groups: Parameters, field: str) -> bool:
+    """Whether every group has a number there, not all are 0, and it is no memory of a step."""
+    values = [group.get(field) for group in groups]
+    return all(map(_is_number, values)) and any(map(bool, values)) and field[:5] != "last_"
+
+
+def _is_number(value: object) -> bool:
+    """A switch is none, nor is a tensor of several."""
+    if isinstance(value, torch.Tensor):
+        return value.numel() == 1 and value.dtype != torch.bool
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -20,7 +20,8 @@ MOST_POINTS = 400
 DIGITS = 5
 SHOWN = ["recipe", "deviations", "paper", "observable"]
 """Fields of an experiment's header."""
-RUN_HEAD = ["seed", "run", "final test", "best (epoch)", "epochs", "seconds", "device", "commit"]
+RUN_HEAD = ["seed", "run", "final test", "best (epoch)"]
+RUN_HEAD += ["epochs", "seconds", "kWh", "device", "commit"]
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -98,7 +99,7 @@ def _named(name: str, entry: str) -> list[str]:
 def _row(record: Record, score: str) -> list[str]:
     head = record.head
     if record.failed is not None:
-        return [str(record.seed), record.name, record.failed, "", "", "", "", ""]
+        return [str(record.seed), record.name, record.failed, *[""] * 6]
     finals, bests = [], []
     for name, result in head["results"].items():
         final, best = result["final"], result["best"]
@@ -110,7 +111,8 @@ def _row(record: Record, score: str) -> list[str]:
     cost = head["cost"]
     return [
         *(str(record.seed), record.name, ", ".join(finals), ", ".join(bests)),
-        *(f"{cost['epochs']:g}", f"{cost['seconds']:.0f}", head["device"]),
+        *(f"{cost['epochs']:g}", f"{cost['seconds']:.0f}"),
+        *(f"{cost['kwh']:.3g}" if "kwh" in cost else "", head["device"]),
         (head.get("commit") or "unknown")[:10],
     ]
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 from basin.report.paper.archive import Archive
 from basin.report.paper.assembly import Outcome
-from basin.report.paper.recipe import Recipe, work
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Seconds of a run, or None, and what they go by."""
-
-    seconds: float | None
-    basis: str
+from basin.report.paper.rates import Estimate, Rates, read_flops
+from basin.report.paper.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -37,39 +31,26 @@ class Point:
 
 
 class Costs:
-    """Seconds of an epoch, from the records of one device."""
+    """What runs cost on one device. `benchmarks`: results/benchmarks of the project."""
 
-    def __init__(self, archive: Archive, device: str) -> None:
-        self._unfinished, self._device = archive.unfinished, device
-        self._measured: dict[str, list[float]] = {}
-        self._work: dict[str, dict[str, str]] = {}  # by recipe: a table asks for many seeds
-        for record in archive.records.values():
-            cost, kinds = record.head["cost"], record.head.get("work")
-            if record.head.get("device") == device and kinds and cost.get("epochs"):
-                for kind in kinds.values():
-                    per_epoch = cost["seconds"] / cost["epochs"]
-                    self._measured.setdefault(kind, []).append(per_epoch)
+    def __init__(self, archive: Archive, device: str, benchmarks: Path) -> None:
+        self._unfinished = archive.unfinished
+        self._rates = Rates(device, read_flops(benchmarks / "models.json"))
+        self._rates.see(archive.records.values())
+        self._rates.read_benchmarks(benchmarks)
+        self._known: dict[str, Estimate] = {}  # by recipe: a table asks for many seeds
 
     def of(self, point: Point) -> Estimate:
         """What is left of a run: of one under way by itself, else by others of its kind."""
         recipe = point.recipe
         folder = self._unfinished.get((recipe.identity, point.seed))
-        if recipe.epochs is None:
-            return Estimate(None, "unknown: its length is in steps, of data that are not here")
-        if folder is not None and (left := _left(folder, recipe.epochs)) is not None:
-            return Estimate(left, "the run itself, which is under way")
-        if recipe.run not in self._work:
-            self._work[recipe.run] = work(recipe.settings)
-        kinds = self._work[recipe.run]
-        for name, basis in (
-            ("exact", ""),
-            ("rough", ", with another optimizer, average or augmentation"),
-        ):
-            seconds = self._measured.get(kinds[name])
-            if seconds:
-                text = f"{len(seconds)} run{'s' * (len(seconds) > 1)} on {self._device}{basis}"
-                return Estimate(median(seconds) * recipe.epochs, text)
-        return Estimate(None, f"unknown: nothing like it was run on {self._device}")
+        if folder is not None and recipe.epochs is not None:
+            left = _left(folder, recipe.epochs)
+            if left is not None:
+                return Estimate(left, "the run itself, which is under way")
+        if recipe.run not in self._known:
+            self._known[recipe.run] = self._rates.of(recipe)
+        return self._known[recipe.run]
 
 
 def missing(outcomes: Iterable[Outcome]) -> list[Point]:
@@ -113,9 +94,10 @@ def within(priced: Sequence[tuple[Point, Estimate]], hours: float) -> list[tuple
 
 
 def _left(folder: Path, epochs: float) -> float | None:
-    from basin.report.runs import read_lines  # with torch
-
-    lines = read_lines(folder / "metrics.jsonl")
-    if not lines or not lines[-1]["epoch"]:
-        return None
-    return float(lines[-1]["seconds"] / lines[-1]["epoch"] * max(epochs - lines[-1]["epoch"], 0))
+    file = folder / "metrics.jsonl"
+    lines = file.read_text().splitlines() if file.is_file() else []
+    with suppress(ValueError, KeyError):  # a line that is being written
+        last = json.loads(lines[-1] if lines else "{}")
+        if last["epoch"]:
+            return float(last["seconds"] / last["epoch"] * max(epochs - last["epoch"], 0))
+    return None

@@ -16,11 +16,13 @@ ROUGH = ("model", "batch_size", "precision")
 class Recipe:
     """A composed configuration, seed apart."""
 
+    model: str  # option
     run: str  # <model>_<dataset>_<identity>, a run's name less its seed
     dataset: str  # option
     settings: dict[str, Any]  # resolved
     epochs: float | None  # None: given in steps, of a data set that is not here
     evaluate_every: float | None  # epochs; likewise
+    images: int | None = None  # of the training part; None: of files that are not here
 
     @property
     def identity(self) -> str:

@@ -87,7 +87,7 @@ def other_epoch(outcome: Outcome) -> str:
 
 
 def cost(outcome: Outcome) -> str:
-    """Hours of all runs of the cell on their device, and gradient evaluations of one."""
+    """Hours and kWh (where all tell) of the cell's runs, and gradient evaluations of one."""
     costs = [record.head["cost"] for record in outcome.records if record.failed is None]
     if not costs:
         return DASH
@@ -96,7 +96,9 @@ def cost(outcome: Outcome) -> str:
     devices = [record.head["device"] for record in outcome.records if record.failed is None]
     kind = "h" if any(name.startswith(("cpu", "mps")) for name in devices) else "GPU-h"
     time = f"{hours:.3g} {kind}" if hours >= 0.01 else f"{3600 * hours:.1f} s"
-    return f"{time}, {gradients:.4g} gradients"
+    energy = [one["kwh"] for one in costs if "kwh" in one]
+    kwh = f", {sum(energy):.3g} kWh" if len(energy) == len(costs) else ""
+    return f"{time}, {gradients:.4g} gradients{kwh}"
 
 
 def head(table: Table) -> list[str]:
