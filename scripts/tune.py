@@ -30,20 +30,21 @@ from basin.core.files import write_atomically, write_json
 from basin.experiment.errors import explain
 from basin.experiment.job import Stopped
 from basin.launch.lock import LostLock
+from basin.tune.opening import STORAGE_ERRORS, first_line, open_storage
 from basin.tune.outcome import found, outcome
 from basin.tune.pictures import draw_all
-from basin.tune.storage import existing, open_storage
+from basin.tune.storage import existing
 from basin.tune.text import report
 
 
 def show(request: Request) -> None:
     """Write the report of a study, and print it."""
-    storage = open_storage(request.storage, request.folder)
+    storage = open_storage(request.storage, request.folder, new=False)
     here = existing(storage, request.study)
     final = None
     if request.final is not None:
         beside = request.folder.parent / request.final
-        other = storage if request.storage else open_storage(None, beside)
+        other = storage if request.storage else open_storage(None, beside, new=False)
         final = found(existing(other, request.final))
     content = outcome(found(here), final)
     request.out.mkdir(parents=True, exist_ok=True)
@@ -61,17 +62,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if {"-h", "--help"} & set(given):
         print(__doc__)
         return 0
+    words: Sequence[str] = ()
     try:
         request = parse(given)
+        words = request.search.overrides if request.search else ()
         code = 0
         if request.action != "report":
-            code = work(request) if request.workers is None else work_together(request, given)
+            code = work(request) if request.workers is None else work_together(request)
         if request.action != "work" and code == 0:
             show(request)
     except Stopped as stopped:
         return stopped.code
+    except KeyboardInterrupt:
+        return 130
+    except STORAGE_ERRORS as error:
+        print(f"error: the study's storage: {first_line(error)}", file=sys.stderr)
+        return 1
     except (OSError, ValueError, LostLock, HydraException, OmegaConfBaseException) as error:
-        print(f"error: {explain(error, str(CONFIGS))}", file=sys.stderr)
+        print(f"error: {explain(error, str(CONFIGS), words)}", file=sys.stderr)
         return 1
     return code
 

@@ -34,6 +34,7 @@ class Request:
     final: str | None  # study that says how good a configuration is
     out: Path  # of a report
     rest: tuple[str, ...]  # for train.py
+    words: tuple[str, ...]  # the command line of another worker, without action
 
 
 def parse(arguments: Sequence[str]) -> Request:
@@ -72,6 +73,7 @@ def parse(arguments: Sequence[str]) -> Request:
         final=own.get("final"),
         out=Path(own.get("out", folder)),
         rest=rest,
+        words=tuple(w for w in arguments if not w.startswith(("workers=", "action="))),
     )
 
 

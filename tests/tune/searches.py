@@ -6,9 +6,11 @@ from pathlib import Path
 import optuna
 
 from basin.tune.board import Board
+from basin.tune.opening import open_storage
+from basin.tune.rungs import Rungs, Trained
 from basin.tune.search import search_of
-from basin.tune.storage import open_storage, studies
-from basin.tune.worker import Trained, Worker
+from basin.tune.storage import studies
+from basin.tune.worker import Worker
 from basin.tune.workers import new_name
 
 CONTENT = {
@@ -53,7 +55,8 @@ def pretend(words):
 def worker(one, folder: Path, train=pretend, storage=None, name="study"):
     shared = studies(open_storage(storage, folder), name)
     board = Board(shared.storage, shared.rungs, new_name())
-    return Worker(one, shared, board, folder, train, tell=lambda text: None, poll=0.02)
+    rungs = Rungs(one, shared, train)
+    return Worker(rungs, board, folder, tell=lambda text: None, poll=0.02, elsewhere=0.05)
 
 
 def work_and_log(content, folder, storage, log, die_at):

@@ -8,10 +8,11 @@ import pytest
 from scipy import stats
 from searches import search, worker
 
-from basin.tune.correlation import agreement
+from basin.tune.agreement import agreement
+from basin.tune.joining import join
 from basin.tune.outcome import found, outcome
 from basin.tune.pictures import draw_all
-from basin.tune.storage import existing, join
+from basin.tune.storage import existing
 from basin.tune.text import report
 
 
@@ -20,19 +21,22 @@ def test_correlations_are_scipys_with_intervals_around_them():
     left = rng.normal(size=27)
     right = left + rng.normal(size=27)
     found = agreement(left, right)
-    assert found.n == 27
-    assert found.spearman.value == pytest.approx(stats.spearmanr(left, right).statistic)
-    assert found.kendall.value == pytest.approx(stats.kendalltau(left, right).statistic)
-    for one in (found.spearman, found.kendall):
-        assert -1 <= one.low < one.value < one.high <= 1
+    assert found["n"] == 27
+    assert found["spearman"]["value"] == pytest.approx(stats.spearmanr(left, right).statistic)
+    assert found["kendall"]["value"] == pytest.approx(stats.kendalltau(left, right).statistic)
+    for name in ("spearman", "kendall"):
+        assert -1 <= found[name]["low"] < found[name]["value"] < found[name]["high"] <= 1
     assert found == agreement(left, right)  # the resamples are the same each time
 
 
 def test_few_constant_or_diverged_scores():
-    assert agreement([1, 2, 3], [1, 2, 3]).spearman.value is None
-    assert agreement([1, 1, 1, 1, 1], [1, 2, 3, 4, 5]).kendall.value is None
-    assert agreement([1, 2, 3, inf, inf], [1, 2, 3, inf, inf]).spearman.value == pytest.approx(1)
-    assert agreement([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1]).spearman.low == pytest.approx(-1)
+    def spearman(left, right):
+        return agreement(left, right)["spearman"]
+
+    assert spearman([1, 2, 3], [1, 2, 3])["value"] is None
+    assert spearman([1, 1, 1, 1, 1], [1, 2, 3, 4, 5]) == dict.fromkeys(("value", "low", "high"))
+    assert spearman([1, 2, 3, inf, inf], [1, 2, 3, inf, inf])["value"] == pytest.approx(1)
+    assert spearman([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1])["low"] == pytest.approx(-1)
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +46,9 @@ def studies(tmp_path_factory):
     made = {}
     for scheduler in ("sha", "all"):
         one = worker(search(scheduler=scheduler), folder / scheduler, name=scheduler)
-        join(one.studies, one.search, ["recipe"])
+        join(one.rungs.studies, one.rungs.search, ["recipe"], one.folder)
         one.work()
-        made[scheduler] = one.studies
+        made[scheduler] = one.rungs.studies
     return made
 
 
@@ -67,10 +71,10 @@ def test_a_search_is_judged_by_another_study(studies):
 
 def test_the_report_of_other_configurations_is_refused(studies, tmp_path):
     one = worker(search(seed=5), tmp_path)
-    join(one.studies, one.search, ["recipe"])
+    join(one.rungs.studies, one.rungs.search, ["recipe"], one.folder)
     one.work()
     with pytest.raises(ValueError, match="its configuration 0 is not that of"):
-        outcome(found(studies["sha"]), found(one.studies))
+        outcome(found(studies["sha"]), found(one.rungs.studies))
 
 
 def test_pictures_are_drawn(studies, tmp_path):

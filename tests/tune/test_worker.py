@@ -11,10 +11,10 @@ from commands import PRELOAD
 from searches import CONTENT, pretend, search, work_and_log, worker
 
 from basin.launch.lock import RunningElsewhere
+from basin.tune.joining import join
 from basin.tune.outcome import found, outcome
+from basin.tune.rungs import Trained
 from basin.tune.schedulers import Rung
-from basin.tune.storage import join
-from basin.tune.worker import Trained
 
 
 def lr_of(words):
@@ -27,8 +27,8 @@ def test_one_worker_trains_what_the_scheduler_wants(scheduler, tmp_path):
     one = worker(search(scheduler=scheduler, configurations=num), tmp_path)
     one.work()
     view = one.board.view()
-    assert not view.running and not view.failed and not [*one.search.plan.wanted(view.scores)]
-    trials = one.studies.configurations.get_trials()
+    assert not view.running and not view.failed and not [*one.rungs.search.plan.wanted(view.scores)]
+    trials = one.rungs.studies.configurations.get_trials()
     assert len(trials) == (num or 17)
     assert all(trial.state.is_finished() for trial in trials)
     complete = [t for t in trials if t.state == optuna.trial.TrialState.COMPLETE]
@@ -43,7 +43,8 @@ def run_two(tmp_path, storage, die_at=(0, 0)):
     """Exit codes of two processes on one study, and how often each rung was begun."""
     log = tmp_path / "log"
     content = {**CONTENT, "scheduler": "all", "configurations": 6}
-    join(worker(search(), tmp_path, storage=storage).studies, search(**content), ["recipe"])
+    shared = worker(search(), tmp_path, storage=storage).rungs.studies
+    join(shared, search(**content), ["recipe"], tmp_path)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*PRELOAD, "searches"])
     arguments = [(content, str(tmp_path), storage, str(log), at) for at in die_at]
@@ -101,7 +102,7 @@ def test_what_fails_is_tried_again_and_then_given_up(tmp_path):
         return pretend(words)
 
     one = worker(search(), tmp_path, train)
-    unlucky = lr_of(one.search.words(one._drawn(4).params, 4, 0))
+    unlucky = lr_of(one.rungs.search.words(one.rungs.drawn(4).params, 4, 0))
     one.work()
     view = one.board.view()
     assert tried[unlucky] == 2 and view.scores[Rung(4, 0)] == inf
@@ -155,8 +156,8 @@ def test_what_diverged_is_never_trained_again(tmp_path):
 
 
 def found_with_search(one):
-    join(one.studies, one.search, ["recipe"])
-    return found(one.studies)
+    join(one.rungs.studies, one.rungs.search, ["recipe"], one.folder)
+    return found(one.rungs.studies)
 
 
 def test_a_refused_configuration_ends_the_worker(tmp_path):
@@ -182,8 +183,8 @@ def test_modes_draw_the_same_and_cost_the_same(tmp_path):
 
 def test_the_order_of_workers_does_not_change_what_random_draws(tmp_path):
     left, right = worker(search(), tmp_path / "a"), worker(search(), tmp_path / "b")
-    forth = [left._drawn(n).params for n in range(5)]
-    back = [right._drawn(n).params for n in reversed(range(5))]
+    forth = [left.rungs.drawn(n).params for n in range(5)]
+    back = [right.rungs.drawn(n).params for n in reversed(range(5))]
     assert forth == back[::-1] and len({one["lr"] for one in forth}) == 5
 
 
@@ -195,16 +196,16 @@ def test_tpe_learns_from_rungs_that_wait(tmp_path):
             search(sampler=sampler, scheduler="asha", configurations=18), tmp_path / sampler
         )
         one.work()
-        trials = one.studies.configurations.get_trials()
+        trials = one.rungs.studies.configurations.get_trials()
         drawn[sampler] = [t.params["lr"] for t in trials if t.user_attrs["configuration"] >= 6]
     assert sorted(drawn["tpe"])[len(drawn["tpe"]) // 2] > 2 * sorted(drawn["random"])[6]
 
 
 def test_a_study_is_not_joined_by_another_search(tmp_path):
     one = worker(search(), tmp_path)
-    join(one.studies, one.search, ["recipe"])
-    join(one.studies, search(), ["recipe"])
+    join(one.rungs.studies, one.rungs.search, ["recipe"], one.folder)
+    join(one.rungs.studies, search(), ["recipe"], tmp_path)
     with pytest.raises(ValueError, match=r"seed: 0 -> 1.*give study=NAME"):
-        join(one.studies, search(seed=1), ["recipe"])
+        join(one.rungs.studies, search(seed=1), ["recipe"], tmp_path)
     with pytest.raises(ValueError, match="was changed since"):
-        join(one.studies, search(), ["another"])
+        join(one.rungs.studies, search(), ["another"], tmp_path)

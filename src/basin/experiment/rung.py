@@ -19,7 +19,7 @@ from basin.experiment.recipes import composed, composing
 from basin.experiment.run import run_point
 from basin.experiment.settings import seeds
 from basin.training.tally import NonFinite
-from basin.tune.worker import Trained
+from basin.tune.rungs import Trained
 
 
 class Read:
@@ -51,7 +51,10 @@ class Runs:
         return Point(list(words), made.choices, made.settings, made.stages)
 
     def check(self, words: Sequence[str]) -> Point:
-        """A run that could be trained, on a split that is held out. Raises ValueError if not."""
+        """A run that could be trained, on a split that is held out, of data that are there.
+
+        Raises ValueError, and OSError, if not.
+        """
         point = self.point(words)
         check(point.settings, point.stages)
         if not point.settings["dataset"].get("validation"):
@@ -59,6 +62,7 @@ class Runs:
                 "dataset.validation=0: a search scores on examples that are held out of the"
                 " training part, and never on the test part; give dataset.validation=<examples>"
             )
+        self._dataset(point).load()
         return point
 
     def __call__(self, words: Sequence[str]) -> Trained:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import isinf
+from shlex import join
 from typing import Any
 
+from basin.tune.agreement import agreement
 from basin.tune.board import Board, View
-from basin.tune.correlation import agreement
 from basin.tune.schedulers import Rung
 from basin.tune.search import Search, search_of
 from basin.tune.space import words
@@ -50,7 +51,7 @@ class Found:
         """Words that train a configuration alone, with its whole schedule."""
         search = self.search
         own = [*search.overrides, *words(self.params[number]), f"epochs={search.epochs:g}"]
-        return " ".join(own)
+        return join(own)
 
 
 def found(studies: Studies) -> Found:
@@ -115,7 +116,7 @@ def _rung(one: Found, rung: int, finals: Finals) -> dict[str, Any]:
         "configurations": len(at),
         "diverged": sum(map(isinf, at.values())),
         "best": min(at.values(), default=None),
-        "agreement": asdict(agreement([at[n] for n in both], [finals[n] for n in both])),
+        "agreement": agreement([at[n] for n in both], [finals[n] for n in both]),
     }
 
 

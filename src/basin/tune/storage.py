@@ -7,30 +7,12 @@ what workers share (board.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
-
-from basin.tune.search import Search
-
-REDIS = ("redis://", "rediss://", "unix://")
-
-
-def open_storage(storage: str | None, folder: Path) -> BaseStorage:
-    """A URL's database, or a journal file: that of the path, or `journal.log` of the folder."""
-    if storage is not None and storage.startswith(REDIS):
-        return JournalStorage(JournalRedisBackend(storage))
-    if storage is not None and "://" in storage:
-        return RDBStorage(storage)
-    file = folder / "journal.log" if storage is None else Path(storage)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(file)))
 
 
 @dataclass(frozen=True)
@@ -87,22 +69,3 @@ def existing(storage: BaseStorage, name: str) -> Studies:
             f"study={name}: there is none here; there are {', '.join(there) or 'none'}"
         )
     return studies(storage, name)
-
-
-def join(shared: Studies, search: Search, recipe: Sequence[str]) -> None:
-    """Begin a search, or join it. Raises ValueError where the study is of another one.
-
-    recipe: what `overrides` are today; a study that lasts days must not change on the way.
-    """
-    attributes = shared.configurations.user_attrs
-    if "search" in attributes:
-        differs = search.differences(attributes["search"])
-        if not differs and attributes["recipe"] != list(recipe):
-            differs = ["overrides: what they name, or basin's NUMERICS, was changed since"]
-        if differs:
-            raise ValueError(
-                f"study={shared.name} is another search ({'; '.join(differs)}); give study=NAME"
-            )
-        return
-    shared.configurations.set_user_attr("recipe", list(recipe))
-    shared.configurations.set_user_attr("search", asdict(search))

@@ -24,7 +24,7 @@ def report(content: Mapping[str, Any]) -> str:
         f"Rank correlations are with the last rung of {content['final']}, with 95 % bootstrap"
         " intervals.",
         "",
-        "| rung | epochs | configurations | diverged | best | n | Spearman | Kendall |",
+        "| rung | epochs | configurations | without a score | best | n | Spearman | Kendall |",
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [_rung(rung) for rung in content["rungs"]]
