@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from tuning.request import parse
 
 from basin.experiment.check import check
 from basin.experiment.help import GROUPS, text
@@ -48,6 +49,14 @@ def test_every_command_of_the_documents_is_a_valid_run(command):
         cfg = compose("config", first_of_each)
     check_fields(cfg)
     check(run_settings(cfg), stage_settings(cfg))
+
+
+def test_every_search_of_the_documents_is_one():
+    lines = [line for document in [*DOCUMENTS, *PAPERS] for line in shell_lines(document)]
+    words = [line.partition("/tune.py ")[2].rstrip('"') for line in lines if "/tune.py " in line]
+    assert len(words) > 5
+    for word in words:
+        parse(shlex.split(word))
 
 
 def test_links_between_documents_lead_somewhere():

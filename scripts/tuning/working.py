@@ -37,8 +37,7 @@ def ends(search: Search) -> Iterator[list[str]]:
         for name, one in search.distributions.items():
             both = getattr(one, "choices", None) or (one.low, one.high)  # type: ignore[attr-defined]
             point[name] = both[min(index, len(both) - 1)]
-        for number in {0, (search.configurations or 1) - 1}:
-            yield from (search.words(point, number, rung) for rung in rungs)
+        yield from (search.words(point, 0, rung) for rung in rungs)
 
 
 @contextmanager
@@ -63,6 +62,7 @@ def work(request: Request) -> int:
     runs = Runs(CONFIGS)
     for one in ends(search):
         point = runs.check([*one, *request.rest])
+        runs.read(point)
     base = runs.point([*search.overrides, *request.rest])
     shared = studies(open_storage(request.storage, request.folder), request.study)
     join(shared, search, base.identities, request.folder)

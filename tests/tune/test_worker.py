@@ -4,13 +4,14 @@ import multiprocessing
 import signal
 from collections import Counter
 from math import inf
+from pathlib import Path
 
 import optuna
 import pytest
 from commands import PRELOAD
 from searches import CONTENT, pretend, search, work_and_log, worker
 
-from basin.launch.lock import RunningElsewhere
+from basin.launch.lock import LostLock, RunningElsewhere
 from basin.tune.joining import join
 from basin.tune.outcome import found, outcome
 from basin.tune.rungs import Trained
@@ -125,20 +126,38 @@ def test_a_signal_gives_the_rung_back(tmp_path):
     assert len(one.board.view().scores) == 13 and inf not in one.board.view().scores.values()
 
 
-def test_a_folder_that_another_run_holds_is_waited_for(tmp_path):
-    busy = [True, True]
+class Holder:
+    described = "another"
+
+
+@pytest.mark.parametrize("error", [RunningElsewhere(Path("run"), Holder()), LostLock("taken over")])
+def test_a_run_that_another_process_has_waits_and_the_others_go_on(error, tmp_path):
+    order, refused = [], [3]
 
     def train(words):
-        if busy and busy.pop():
-            raise RunningElsewhere(tmp_path, holder)
+        order.append(lr_of(words))
+        if order[-1] == order[0] and refused[0]:
+            refused[0] -= 1
+            raise error
         return pretend(words)
-
-    class holder:  # noqa: N801
-        described = "another"
 
     one = worker(search(), tmp_path, train)
     one.work()
-    assert len(one.board.view().scores) == 13
+    view = one.board.view()
+    assert len(view.scores) == 13 and not refused[0] and inf not in view.scores.values()
+    assert len(set(order[:9])) == 9  # not asked for again before the others were trained
+    assert not view.counted(Rung(0, 0)) and len(view.failed[Rung(0, 0)]) == 3
+
+
+def test_workers_of_one_study_share_its_folder(tmp_path):
+    """Else each would take the others, whose locks it cannot see, for dead."""
+    url = f"sqlite:///{tmp_path}/study.db"
+    here, there = (worker(search(), tmp_path / name, storage=url) for name in ("here", "there"))
+    join(here.rungs.studies, search(), ["recipe"], here.folder)
+    join(here.rungs.studies, search(), ["recipe"], here.folder)
+    with pytest.raises(ValueError, match=r"there is not the folder in which study=study was begun"):
+        join(there.rungs.studies, search(), ["recipe"], there.folder)
+    assert not (tmp_path / "there" / "study.id").exists()
 
 
 def test_what_diverged_is_never_trained_again(tmp_path):
@@ -160,11 +179,12 @@ def found_with_search(one):
     return found(one.rungs.studies)
 
 
-def test_a_refused_configuration_ends_the_worker(tmp_path):
+def test_a_refused_configuration_ends_the_worker_by_name(tmp_path):
     def train(words):
         raise ValueError("batch_size=0")
 
-    with pytest.raises(ValueError, match="batch_size=0"):
+    message = r"configuration 0 \(lr=0.*nesterov=.*\) is refused: batch_size=0"
+    with pytest.raises(ValueError, match=message):
         worker(search(), tmp_path, train).work()
 
 

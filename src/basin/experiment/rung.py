@@ -51,10 +51,7 @@ class Runs:
         return Point(list(words), made.choices, made.settings, made.stages)
 
     def check(self, words: Sequence[str]) -> Point:
-        """A run that could be trained, on a split that is held out, of data that are there.
-
-        Raises ValueError, and OSError, if not.
-        """
+        """A run that could be trained, on a split that is held out. Raises ValueError if not."""
         point = self.point(words)
         check(point.settings, point.stages)
         if not point.settings["dataset"].get("validation"):
@@ -62,8 +59,11 @@ class Runs:
                 "dataset.validation=0: a search scores on examples that are held out of the"
                 " training part, and never on the test part; give dataset.validation=<examples>"
             )
-        self._dataset(point).load()
         return point
+
+    def read(self, point: Point) -> None:
+        """Its data, fetched where they are not there. Raises ValueError and OSError."""
+        self._dataset(point).load()
 
     def __call__(self, words: Sequence[str]) -> Trained:
         """basin.tune.worker.Train. What the run prints, test scores among it, is not shown."""

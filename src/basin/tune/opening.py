@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from optuna.exceptions import OptunaError
+from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
 from sqlalchemy.engine import make_url
@@ -38,7 +39,9 @@ def open_storage(storage: str | None, folder: Path, *, new: bool = True) -> Base
 
 def _reached(storage: str, made: Callable[[], BaseStorage]) -> BaseStorage:
     try:
-        return made()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # of the journal in Redis
+            return made()
     except ImportError as error:
         raise ValueError(f"storage={shown(storage)} needs a package: {error}") from None
     except (*STORAGE_ERRORS, OSError) as error:
