@@ -39,6 +39,13 @@ def test_a_report_makes_no_journal(tmp_path):
     assert not (tmp_path / "studdy").exists()
 
 
+def test_a_file_that_is_no_journal_is_left_alone(tmp_path):
+    (tmp_path / "notes.txt").write_text("milk\neggs\n")
+    with pytest.raises(ValueError, match=r"notes.txt is no journal of studies"):
+        open_storage(str(tmp_path / "notes.txt"), tmp_path)
+    assert (tmp_path / "notes.txt").read_text() == "milk\neggs\n"
+
+
 def test_a_database_that_stays_locked_ends_the_worker(tmp_path, monkeypatch):
     """And one that is free again in time does not."""
     monkeypatch.setattr(opening, "LOCKED_SECONDS", 0.1)

@@ -16,6 +16,7 @@ from basin.tune.joining import join
 from basin.tune.outcome import found, outcome
 from basin.tune.rungs import Trained
 from basin.tune.schedulers import Rung
+from basin.tune.text import report
 
 
 def lr_of(words):
@@ -172,6 +173,7 @@ def test_what_diverged_is_never_trained_again(tmp_path):
     assert len(trained) == 9 and set(one.board.view().scores.values()) == {inf}
     content = outcome(found_with_search(one), None)
     assert content["budget"]["epochs"] == 9 and content["rungs"][0]["diverged"] == 9
+    assert "Selected: none" in report(content)
 
 
 def found_with_search(one):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from json import JSONDecodeError
 from pathlib import Path
 
 from optuna.exceptions import ExperimentalWarning, OptunaError
@@ -34,7 +35,10 @@ def open_storage(storage: str | None, folder: Path, *, new: bool = True) -> Base
     if not (new or file.is_file()):
         raise ValueError(f"{file}: there is no such journal; give folder= or storage= of the study")
     file.parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(file)))
+    try:
+        return JournalStorage(JournalFileBackend(str(file)))
+    except JSONDecodeError:
+        raise ValueError(f"{file} is no journal of studies; give storage= another name") from None
 
 
 def _reached(storage: str, made: Callable[[], BaseStorage]) -> BaseStorage:

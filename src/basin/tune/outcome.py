@@ -40,9 +40,9 @@ class Found:
         return not self.view.running and not [*self.search.plan.wanted(self.view.scores)]
 
     def best(self) -> int | None:
-        """The configuration of the lowest score at the highest rung that any has reached."""
+        """The configuration of the lowest score at the highest rung at which any has one."""
         for rung in range(self.search.ladder.top, -1, -1):
-            at = [one for one in self.view.scores if one.rung == rung]
+            at = [r for r, score in self.view.scores.items() if r.rung == rung and not isinf(score)]
             if at:
                 return min(at, key=lambda one: (self.view.scores[one], one)).configuration
         return None

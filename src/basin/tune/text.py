@@ -31,6 +31,8 @@ def report(content: Mapping[str, Any]) -> str:
     selected = content.get("selected")
     if selected is not None:
         lines += ["", _selected(selected), "", f"    python train.py {selected['command']}"]
+    elif content["over"]:
+        lines += ["", "Selected: none, since every configuration diverged or was given up."]
     return "\n".join(lines) + "\n"
 
 
