@@ -28,7 +28,7 @@ from tuning.working import work, work_together
 
 from basin.core.files import write_atomically, write_json
 from basin.experiment.errors import explain
-from basin.experiment.job import Stopped
+from basin.experiment.job import Stopped, tell
 from basin.launch.lock import LostLock
 from basin.tune.opening import STORAGE_ERRORS, first_line, open_storage
 from basin.tune.outcome import found, outcome
@@ -72,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if request.action != "work" and code == 0:
             show(request)
     except Stopped as stopped:
+        tell("stopped; the same command continues")
         return stopped.code
     except KeyboardInterrupt:
         return 130

@@ -88,7 +88,7 @@ def work_together(request: Request) -> int:
 
     def ended(number: int, code: int) -> None:
         codes[number] = code
-        if code:
+        if code and not interrupt.requested:
             last = logs[number].read_text(errors="replace").strip().rpartition("\n")[2]
             tell(f"worker {number} ended with exit code {code}: {last}")
 
@@ -100,6 +100,5 @@ def work_together(request: Request) -> int:
             [Task(command, {}, log) for log in logs], interrupt
         )
         if interrupt.requested:
-            tell("stopped; the same command continues")
             raise Stopped(interrupt.resignal())
     return max(map(abs, codes.values()), default=0)

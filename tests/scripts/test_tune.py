@@ -13,6 +13,7 @@ import torch
 import tune
 import yaml
 from commands import ROOT
+from searches import CONTENT
 from tuning.request import parse
 from tuning.working import ends
 
@@ -20,23 +21,14 @@ from basin.experiment.rung import Runs
 from basin.tune.search import search_of
 
 SEARCH = {
+    **CONTENT,
     "overrides": [
         *("experiment=quickstart", "dataset.limit_train=64", "dataset.validation=100"),
         *("batch_size=16", "evaluate_every=9", "model=convnet_si_affine", "model.channels=4"),
     ],
     "space": {"lr": {"type": "log", "low": 0.001, "high": 0.5}},
-    "scheduler": "sha",
-    "eta": 3,
     "configurations": 3,
-    "first": 1,
     "epochs": 3,
-    "mode": "per_rung_restart",
-    "momentum": "keep",
-    "cycle_factor": 1.0,
-    "period": None,
-    "sampler": "random",
-    "startup": 3,
-    "seed": 0,
     "attempts": 3,
 }
 REST = ["device=cpu", "logger=none", "runtime.threads=1"]
