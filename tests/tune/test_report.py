@@ -16,6 +16,11 @@ from basin.tune.storage import existing
 from basin.tune.text import report
 
 
+@pytest.fixture(autouse=True)
+def _few_resamples(monkeypatch):
+    monkeypatch.setattr("basin.tune.agreement.RESAMPLES", 100)
+
+
 def test_correlations_are_scipys_with_intervals_around_them():
     rng = np.random.default_rng(3)
     left = rng.normal(size=27)

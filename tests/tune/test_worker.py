@@ -131,8 +131,21 @@ class Holder:
     described = "another"
 
 
+class Clock:
+    """Time goes by where a worker sleeps, and only there."""
+
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
 @pytest.mark.parametrize("error", [RunningElsewhere(Path("run"), Holder()), LostLock("taken over")])
-def test_a_run_that_another_process_has_waits_and_the_others_go_on(error, tmp_path):
+def test_a_run_that_another_process_has_waits_and_the_others_go_on(error, tmp_path, monkeypatch):
+    monkeypatch.setattr("basin.tune.worker.time", Clock())
     order, refused = [], [3]
 
     def train(words):
