@@ -9,6 +9,7 @@ from typing import Any
 
 import optuna
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from optuna.trial import TrialState
 
 BLUE = "#0072b2"
@@ -25,10 +26,8 @@ def draw_all(content: Mapping[str, Any], study: optuna.Study, folder: Path) -> l
 
 def draw_rungs(content: Mapping[str, Any], file: Path) -> Path:
     """Rank at each rung against rank at the end, 1 the best, of configurations that have both."""
-    rungs = (
-        content["rungs"][: -1 if content["final"] == content["study"] else None]
-        or (content["rungs"])
-    )
+    itself = content["final"] == content["study"]  # the last rung agrees with itself
+    rungs = content["rungs"][:-1] if itself else content["rungs"]
     figure = Figure(figsize=(3.2 * len(rungs), 3.4), dpi=120, layout="constrained")
     panels = figure.subplots(1, len(rungs), squeeze=False)[0]
     for axes, rung in zip(panels, rungs, strict=True):
@@ -41,7 +40,9 @@ def draw_rungs(content: Mapping[str, Any], file: Path) -> Path:
         axes.plot(*ranks, "o", color=BLUE, markersize=4)
         rho = rung["agreement"]["spearman"]["value"]
         title = "" if rho is None else f", Spearman {rho:.2f}"
-        axes.set_title(f"{rung['epochs']:g} epochs{title}", fontsize=9)
+        axes.set_title(f"epochs: {rung['epochs']:g}{title}", fontsize=9)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("rank at this rung")
         axes.grid(alpha=0.3, linewidth=0.6)
     panels[0].set_ylabel(f"rank at the end of {content['final']}")
