@@ -46,15 +46,13 @@ def run_point(point: Point, *, sequel: bool, dataset: Any = None) -> float:
     with joined(settings["device"]) as (here, ranks):
         with together(ranks):
             plan = check(settings, point.stages, ranks=ranks.size)
-            if dataset is not None:
-                plan = replace(plan, dataset=dataset)
             device = devices.pick(settings["device"], here)
             precision = resolve(settings["precision"], device)
         job = Job(
             settings=settings,
             stages=point.stages,
             identities=point.identities,
-            plan=plan,
+            plan=plan if dataset is None else replace(plan, dataset=dataset),
             folder=point.folder,
             device=device,
             precision=precision,
