@@ -19,6 +19,7 @@ ELSEWHERE = (
     "experiment",
     "hydra",
     "table",
+    "tune",
 )  # have tests of their own
 LEAVES = [
     (p.relative_to(CONFIGS).parts[0], str(Path(*p.relative_to(CONFIGS).parts[1:]).with_suffix("")))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from tuning.request import parse
 
 from basin.experiment.check import check
 from basin.experiment.help import GROUPS, text
@@ -50,6 +51,14 @@ def test_every_command_of_the_documents_is_a_valid_run(command):
     check(run_settings(cfg), stage_settings(cfg))
 
 
+def test_every_search_of_the_documents_is_one():
+    lines = [line for document in [*DOCUMENTS, *PAPERS] for line in shell_lines(document)]
+    words = [line.partition("/tune.py ")[2].rstrip('"') for line in lines if "/tune.py " in line]
+    assert len(words) > 5
+    for word in words:
+        parse(shlex.split(word))
+
+
 def test_links_between_documents_lead_somewhere():
     for document in [*DOCUMENTS, *PAPERS, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]:
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", document.read_text()):
@@ -72,4 +81,4 @@ def test_help_describes_every_option_and_shows_every_field():
 
 def test_every_group_is_a_folder():
     folders = {p.name for p in (ROOT / "configs").iterdir() if p.is_dir()}
-    assert folders == {*GROUPS, "hydra", "table"}  # launchers; read by themselves, never composed
+    assert folders == {*GROUPS, "hydra", "table", "tune"}  # launchers; files read by themselves

@@ -246,8 +246,8 @@ def begun_with(solution, *words):
             "train.horizon=9 is less than the 10",
         ),
         (
-            ["+stages.train.horizon=9", "+stages.train.clock=run"],
-            "train.horizon=9 is for clock=stage",
+            [*stage(epochs=8), "+stages.train.horizon=9", "+stages.train.clock=run"],
+            "train.horizon=9 is less than the 10 epochs of all stages",
         ),
         (["averaging=snapshots"], "^averaging.snapshots.at=null: .*schedule=sgdr"),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -33,10 +34,11 @@ def run(cfg: DictConfig) -> float:
     return run_point(point, sequel=hydra_config.mode == RunMode.MULTIRUN)
 
 
-def run_point(point: Point, *, sequel: bool) -> float:
+def run_point(point: Point, *, sequel: bool, dataset: Any = None) -> float:
     """Train a point, or continue it, or report it where it is finished.
 
     sequel: whether other points follow in this process; a signal then stops them too.
+    dataset: an object with `load()` in the place of the configured one, which it has read before.
     Returns the score that sweeps read (error in per cent, excess risk): of the validation part at
     the last epoch, or of the test part where there is no split. Raises ValueError for anything
     wrong with the input.
@@ -52,7 +54,7 @@ def run_point(point: Point, *, sequel: bool) -> float:
             settings=settings,
             stages=point.stages,
             identities=point.identities,
-            plan=plan,
+            plan=plan if dataset is None else replace(plan, dataset=dataset),
             folder=point.folder,
             device=device,
             precision=precision,

@@ -34,21 +34,22 @@ def times_of(stages: dict[str, Settings], clock: Clock) -> list[Time]:
     for index, (settings, length) in enumerate(zip(stages.values(), lengths, strict=True)):
         own = settings["stage"]
         if own["clock"] == "run":
-            result.append(Time(sum(lengths[:index]), sum(lengths)))
+            whole = "all stages"
+            result.append(Time(sum(lengths[:index]), _horizon(own, clock, sum(lengths), whole)))
         else:
-            result.append(Time(0.0, _horizon(own, clock, length)))
+            result.append(Time(0.0, _horizon(own, clock, length, "the stage")))
     return result
 
 
-def _horizon(own: Settings, clock: Clock, length: float) -> float:
+def _horizon(own: Settings, clock: Clock, length: float, what: str) -> float:
     if own["horizon"] is None:
         return length
     horizon = clock.epochs(own["horizon"])
     if horizon < length:
         raise ValueError(
             f"stages.{own['name']}.horizon={own['horizon']} is less than the {length:g} epochs of"
-            " the stage, whose schedules it is the length of: raise epochs, of which it is that"
-            f" of the run, or give stages.{own['name']}.horizon=null for the stage's own"
+            f" {what}, whose schedules it is the length of: raise epochs, of which it is that"
+            f" of the run, or give stages.{own['name']}.horizon=null for the length of {what}"
         )
     return horizon
 

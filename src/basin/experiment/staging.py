@@ -32,11 +32,13 @@ def stage_settings(cfg: DictConfig) -> dict[str, Settings]:
     lengths = [settings["epochs"] for settings in stages.values()]
     for name, settings in stages.items():
         own = settings["stage"]
-        if own["clock"] == "run":
-            settings["schedule"] = _schedules(cfg, name, _sum(name, lengths, own["horizon"]))
-        elif own["horizon"] is not None:
-            check_duration(f"stages.{name}.horizon", own["horizon"])
-            settings["schedule"] = _schedules(cfg, name, own["horizon"])
+        horizon = own["horizon"]
+        if horizon is not None:
+            check_duration(f"stages.{name}.horizon", horizon)
+        elif own["clock"] == "run":
+            horizon = _sum(name, lengths)
+        if horizon is not None:
+            settings["schedule"] = _schedules(cfg, name, horizon)
     return stages
 
 
@@ -96,10 +98,8 @@ def _set(copy: DictConfig, name: str, field: str, value: Any) -> None:
         raise ValueError(f"{at}={value}: {str(error).splitlines()[0]}") from None
 
 
-def _sum(name: str, lengths: list[Any], horizon: Any) -> float:
+def _sum(name: str, lengths: list[Any]) -> float:
     """Epochs of all stages, which the schedules of a stage with `clock: run` count."""
-    if horizon is not None:
-        raise ValueError(f"stages.{name}.horizon={horizon} is for clock=stage; leave one of them")
     if any(isinstance(length, str) for length in lengths):
         raise ValueError(
             f"stages.{name}.clock=run adds up the epochs of all stages ({lengths});"
