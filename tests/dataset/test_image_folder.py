@@ -108,7 +108,7 @@ def test_an_image_that_fits_no_ratio_is_cropped_in_the_middle():
     assert box == (0, 143, 10, 13)
 
 
-@pytest.mark.parametrize("random", [True, False])
+@pytest.mark.parametrize("random", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_workers_give_the_same_images_in_order(root, random):
     parts = torch.randperm(18).split(4)
     streams = []

@@ -104,6 +104,7 @@ def test_what_they_refuse(make, message):
         make()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["mirrored", "pixel_mean", "zca"])
 def test_each_trains_on_the_command_line(option, tmp_path):
     run(

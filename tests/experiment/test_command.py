@@ -170,7 +170,10 @@ STAGES = [
 ]
 
 
-@pytest.mark.parametrize("step", [5, 12, 15])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("step", [pytest.param(5, marks=SLOW), pytest.param(12, marks=SLOW), 15])
 def test_two_stages_resume_bitwise(step, tmp_path):
     stages = [a for a in STAGES if not a.startswith("stages.train")] + ["+stages.train.epochs=2"]
     kill_at = ("torch.optim", "SGD.step", step)

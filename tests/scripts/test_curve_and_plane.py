@@ -69,6 +69,7 @@ def test_sweeps_read_the_point_of_its_own_statistics(run):
     assert final_score(record) == ("error", errors["t0.5"]) and errors["t0.5"] != errors["last"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_bitwise_the_same(folder, run, tmp_path):
     words = arguments(folder, tmp_path)
     assert Command(*words, output=tmp_path / "b.txt", kill_at=KILL).wait() == -9

@@ -46,6 +46,7 @@ def test_a_file_that_is_no_journal_is_left_alone(tmp_path):
     assert (tmp_path / "notes.txt").read_text() == "milk\neggs\n"
 
 
+@pytest.mark.slow
 def test_a_database_that_stays_locked_ends_the_worker(tmp_path, monkeypatch):
     """And one that is free again in time does not."""
     monkeypatch.setattr(opening, "LOCKED_SECONDS", 0.1)
