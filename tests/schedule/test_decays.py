@@ -18,7 +18,7 @@ from basin.schedule.inverse_time import InverseTime
 from basin.schedule.linear import Linear
 from basin.schedule.polynomial import Polynomial
 
-POWER = {"epochs": 1000, "floor": 0.0, "power": 1.0, "power_of": "cosine", "initial": 1.0}
+POWER = {"epochs": 1000, "floor": 0.0, "power": 1.0, "power_of": "cosine", "base_value": 1.0}
 POWER |= {"per": "step"}
 INVERSE = {"epochs": 10, "rate": None, "floor": 0.1, "every": 1 / 391, "per": "step"}
 ELASTIC = {"epochs": 1000, "ratio": 0.5, "gamma": 0.5, "per": "step"}
@@ -40,7 +40,7 @@ def test_cosine_power_is_the_papers(power_of, power, factors):
 
 
 def test_the_code_raises_the_absolute_rate():
-    change = {"power": 0.5, "power_of": "rate", "initial": 0.6, "floor": 0.01 / 0.6}
+    change = {"power": 0.5, "power_of": "rate", "base_value": 0.6, "floor": 0.01 / 0.6}
     schedule = CosinePower(**POWER | change)
     for t in (0, 100, 999):
         cosine = 0.5 * (1 + math.cos(math.pi * t / 1000))

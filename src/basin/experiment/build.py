@@ -95,12 +95,12 @@ def method(
     optimizer = _nested(path["optimizer"], plain["optimizer"], params=groups, **shared)
     schedules = {}
     for field, node in plain["schedule"].items():
-        known = {**shared, "averagers": averagers, "initial": _initial(optimizer, field)}
+        known = {**shared, "averagers": averagers, "base_value": _base_value(optimizer, field)}
         schedules[field] = _schedule(f"{path['schedule']}.{field}", node, **known)
     return optimizer, averagers, schedules
 
 
-def _initial(optimizer: Optimizer, field: str) -> float:
+def _base_value(optimizer: Optimizer, field: str) -> float:
     """The value of a field of the first group; nan where it is none that can be scheduled."""
     try:
         return float(optimizer.param_groups[0][field])

@@ -15,7 +15,7 @@ from basin.core.clock import DURATION
 from basin.experiment.settings import Settings
 
 RUNTIME = (
-    *("averagers", "base", "clock", "config", "folder", "in_channels", "initial", "model"),
+    *("averagers", "base", "base_value", "clock", "config", "folder", "in_channels", "model"),
     *("name", "num_classes", "params", "results", "run_id", "seed", "solutions"),
 )
 """What a factory may name among its arguments and gets from here, not from YAML."""

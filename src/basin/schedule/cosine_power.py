@@ -23,12 +23,11 @@ class CosinePower(Stateless):
     """c = (1 + cos(pi t / T)) / 2 to a power, in one of two forms; the last value from T on.
 
     power_of: `cosine`, floor + (1 - floor) c^power (paper, unverified); `rate`, as the authors'
-    code, which raises the absolute rate: (initial (floor + (1 - floor) c))^power, initial being the
-    field's own value. The second is the first only for initial = 1, floor = 0, as in their ImageNet
-    runs.
+    code, which raises the absolute rate: (eta0 (floor + (1 - floor) c))^power. The second is the
+    first only for eta0 = 1, floor = 0, as in their ImageNet runs.
     """
 
-    initial: float  # the field's value when built, eta0; only read by power_of=rate
+    base_value: float  # the field's value when built, eta0; only read by power_of=rate
     epochs: float  # T
     floor: float  # final factor before the power acts on a rate, in [0, 1]
     power: float  # above 0
@@ -41,7 +40,7 @@ class CosinePower(Stateless):
         check_positive("power", self.power)
         check_choice("power_of", self.power_of, POWER_OF)
         if self.power_of == "rate":
-            check_positive("initial", self.initial)
+            check_positive("base_value", self.base_value)
         check_choice("per", self.per, PER)
 
     def __call__(self, t: float) -> float:
@@ -50,5 +49,5 @@ class CosinePower(Stateless):
         c = 0.5 * (1 + cos(pi * t / self.epochs))
         if self.power_of == "cosine":
             return float(self.floor + (1 - self.floor) * c**self.power)
-        rate = self.initial * (self.floor + (1 - self.floor) * c)
-        return float(rate**self.power / self.initial)
+        rate = self.base_value * (self.floor + (1 - self.floor) * c)
+        return float(rate**self.power / self.base_value)
