@@ -24,7 +24,9 @@ from basin.experiment.settings import run_settings
 from basin.experiment.staging import stage_settings
 from benchmarks.result import Measured, Result
 
-OPTIONS = sorted(path.stem for path in (CONFIGS / "optimizer").glob("*.yaml"))
+OWN_NETWORKS = {"rmtr", "sphere"}
+"""They need levels, or scale-invariant weights."""
+OPTIONS = sorted({path.stem for path in (CONFIGS / "optimizer").glob("*.yaml")} - OWN_NETWORKS)
 BARS = {
     **dict.fromkeys(("adapnm", "padam", "lamb", "koala_v"), ("Adam", 1.5)),
     "pnm": ("SGD", 2.0),
@@ -74,7 +76,7 @@ def measure(amount: Amount, options: Sequence[str], fields: list[str]) -> Result
     """Milliseconds and multiples of torch's updates, and bytes of state a parameter."""
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
-        raise ValueError(f"{', '.join(unknown)}: no option of configs/optimizer")
+        raise ValueError(f"{', '.join(unknown)}: no option of configs/optimizer for any network")
     settings = run_settings(composed([*fields, f"model={amount.model}"]))
     device = torch.device("cpu" if settings["device"] == "auto" else settings["device"])
     network = build.model(settings, num_classes=10, in_channels=3).to(device)
