@@ -26,12 +26,13 @@ def run(folder, **changes):
 
 def test_an_offline_run_is_written_where_its_folder_is(tmp_path, capsys):
     run(tmp_path)
+    assert capsys.readouterr().err == ""
+    sys.modules["wandb"].teardown()  # wandb's own process writes the file, and may after finish()
     [written] = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
     assert written.name == "run-0123abc-s0.wandb"
     content = written.read_bytes()
     for key in (b"solutions/last/test/error", b"progress/loss", b"best/error", b"lr"):
         assert key in content
-    assert capsys.readouterr().err == ""
 
 
 def test_a_continued_run_continues_there(tmp_path, monkeypatch):
