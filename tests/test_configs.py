@@ -1,6 +1,8 @@
 """Every leaf of configs/ is found by itself: it composes, names every value, and builds."""
 
+import copy
 import inspect
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,12 @@ def overrides_of(group, option):
 
 
 def settings_of(*overrides):
+    """The settings of a command line; most are asked for by many tests."""
+    return copy.deepcopy(composed(overrides))
+
+
+@cache
+def composed(overrides):
     register()
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         cfg = compose("config", [*overrides])
