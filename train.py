@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
+SHOWS = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i"}
+"""What trains nothing, and ends when nobody reads it any more."""
 
 
 def main() -> int:
@@ -25,4 +27,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from basin.core.reader import quietly
+
+    shows = SHOWS & {word.partition("=")[0] for word in sys.argv[1:]}
+    sys.exit(quietly(main) if shows else main())

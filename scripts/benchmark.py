@@ -25,6 +25,8 @@ from collections.abc import Sequence
 from benchmarks.arguments import parser
 from benchmarks.result import Result
 
+from basin.core.reader import quietly
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
@@ -112,4 +114,4 @@ OF_STEPS = {"loop": _loop, "input": _input, "step": _step, "peer": _peer, "eval"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from basin.core.reader import quietly
 from basin.launch.find import ROOT, rows_of, sweeps
 from basin.launch.slurm import cancel
 from basin.launch.state import RunState, look
@@ -53,4 +54,4 @@ def _queued(now: RunState) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import yaml
 
+from basin.core.reader import quietly
 from basin.experiment.folder import RunFolder
 from basin.experiment.identity import differences, essential
 from basin.experiment.schema import MACHINE_ONLY
@@ -92,4 +93,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

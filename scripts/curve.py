@@ -31,6 +31,7 @@ from basin.analysis.arrays import beside, write_arrays
 from basin.analysis.path import along, statistics, table
 from basin.analysis.pictures import draw_path
 from basin.analysis.points import SCORES, measure
+from basin.core.reader import quietly
 from basin.experiment.finished import FinishedRun
 from basin.model.curve import Curve
 
@@ -105,4 +106,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

@@ -29,6 +29,7 @@ from typing import Any
 from options import command
 
 from basin.core.files import write_json
+from basin.core.reader import quietly
 from basin.core.scores import score_text
 from basin.experiment.distinct import check_networks, repeated, total_cost
 from basin.experiment.ensembles import Finished, check_same_data, read_run, shared_parts
@@ -174,4 +175,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

@@ -30,6 +30,7 @@ from first_stage import CONFIGS
 from goldens.trajectory import Trajectory, options, trajectory
 
 from basin.core.files import write_json
+from basin.core.reader import quietly
 
 GOLDEN = CONFIGS.parent / "tests" / "golden"
 RTOL = 1e-9
@@ -103,4 +104,4 @@ def main(arguments: Sequence[str] | None = None, golden: Path = GOLDEN) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

@@ -37,6 +37,7 @@ from basin.analysis.lanczos import Spectrum, spectrum
 from basin.analysis.pictures import draw_spectrum
 from basin.core.files import write_atomically
 from basin.core.random import bits, derive
+from basin.core.reader import quietly
 from basin.experiment.finished import FinishedRun
 
 
@@ -121,4 +122,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

@@ -26,6 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from basin.analysis.lr_range import NEEDED, Measurement, Suggestion, diverged, suggest
 from basin.analysis.lr_range_picture import draw
 from basin.core.files import write_json
+from basin.core.reader import quietly
 from basin.experiment.errors import explain
 from basin.training.bookkeeping import Bookkeeping
 from basin.training.loop import fit
@@ -172,4 +173,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

@@ -22,6 +22,7 @@ from benchmarks.models import OPTIONS, Amount, Row, measure
 from first_stage import CONFIGS
 
 from basin.core.files import write_json
+from basin.core.reader import quietly
 from basin.experiment import devices
 
 DEFAULTS = {
@@ -122,4 +123,4 @@ def _positive(fields: dict[str, str], key: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

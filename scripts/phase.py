@@ -16,6 +16,7 @@ from pathlib import Path
 
 from compare import read
 
+from basin.core.reader import quietly
 from basin.report.phase import draw_phases, jumps
 from basin.report.runs import Run
 
@@ -59,4 +60,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

@@ -32,6 +32,7 @@ from basin.analysis.arrays import beside, write_arrays
 from basin.analysis.pictures import draw_plane
 from basin.analysis.plane import Plane, axis, over, projected
 from basin.analysis.vectors import weights_of
+from basin.core.reader import quietly
 from basin.core.solutions import solution_file
 from basin.experiment.finished import FinishedRun
 from basin.model.curve import Curve
@@ -122,4 +123,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

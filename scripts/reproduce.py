@@ -23,6 +23,7 @@ from reproduction import collecting, reading, running, showing
 from reproduction.device import device_of
 from reproduction.request import ROOT, Request, parse
 
+from basin.core.reader import quietly
 from basin.report.paper.cost import Costs, Point, in_order, missing, within
 from basin.report.paper.rates import Estimate
 
@@ -100,4 +101,4 @@ def _say_files(files: Sequence[object], none: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

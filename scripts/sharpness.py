@@ -37,6 +37,8 @@ from flatness.ray_pair import two_solutions
 from flatness.solution import one_solution
 from options import command
 
+from basin.core.reader import quietly
+
 
 def evaluate(options: Options) -> None:
     """One of the three."""
@@ -55,4 +57,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

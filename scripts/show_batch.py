@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from basin.core.reader import quietly
 from basin.experiment.errors import explain
 
 COLUMNS = 8  # pairs in a row
@@ -118,4 +119,4 @@ def picture(image: Tensor, scale: int) -> Image.Image:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from basin.core.files import write_atomically
+from basin.core.reader import quietly
 from basin.launch.find import ROOT, rows_of, sweeps
 from basin.launch.overview import overview
 from basin.launch.state import RunState, look
@@ -68,4 +69,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

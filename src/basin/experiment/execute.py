@@ -109,10 +109,10 @@ def execute(job: Job, output: Sink, before: Continuation) -> Outcome:
             restore(parts, content)
             stage.start = content.get("start", 0.0)
             evaluator.best = content["best"]
-            around.meter.go_on(content["seconds"], content.get("joules"))
+            around.go_on(content["seconds"], content.get("joules"))
         elif outcome is not None:
             _carry(settings, outcome.parts, parts)
-            around.meter.go_on(outcome.around.meter.seconds, outcome.around.meter.joules)
+            around.go_on(outcome.around.meter.seconds, outcome.around.meter.joules)
         if job.settings["runtime"]["profile"] and Ranks().rank == 0:
             with Traced(around, folder, job.device) as traced:
                 fit(parts.state, parts.closure, traced)

@@ -67,6 +67,11 @@ class Bookkeeping:
         self._spoke = time.perf_counter()
         self.meter.start(self._order.cursors[0])
 
+    def go_on(self, seconds: float, joules: float | None) -> None:
+        """Continue what was spent before, where the order of examples has been put as it was."""
+        self.meter.go_on(seconds, joules)
+        self.meter.start(self._order.cursors[0])
+
     def check(self, state: TrainState) -> None:
         """Checkpoint and leave where a signal has come, on any rank."""
         reason = self._stops()
