@@ -5,7 +5,7 @@ import torch
 from toy import build, same, train, weights
 from toy_problems import Drifting, Problem, close, trajectory
 
-from basin.optimizer.lookahead import Lookahead
+from basin.optimizer.lookahead import Lookahead, interpolate_
 from basin.optimizer.sgd import SGD
 
 
@@ -120,3 +120,15 @@ def test_slow_weights_are_a_solution_with_the_live_buffers():
 def test_what_it_refuses(fields, message):
     with pytest.raises(ValueError, match=message):
         lookahead(Drifting(), **fields)
+
+
+def test_large_weights_meet_in_parts_whatever_their_shape_and_layout(monkeypatch):
+    monkeypatch.setattr("basin.optimizer.lookahead.CACHED", 50)
+    shapes = [(7, 3, 5, 5), (), (0, 4), (200,), (2, 2), (1, 300), (3,)]
+    fast = [torch.randn(shape, dtype=torch.float64) for shape in shapes]
+    fast[0] = fast[0].contiguous(memory_format=torch.channels_last)
+    slow = [torch.randn_like(tensor) for tensor in fast]
+    expected = [s + 0.3 * (f - s) for f, s in zip(fast, slow, strict=True)]
+    interpolate_(fast, slow, 0.3)
+    for f, s, wanted in zip(fast, slow, expected, strict=True):
+        assert torch.equal(f, s) and torch.allclose(s, wanted, rtol=1e-14, atol=1e-14)

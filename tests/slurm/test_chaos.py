@@ -56,7 +56,7 @@ def test_a_disturbed_sweep_ends_as_a_quiet_one(cluster, tmp_path):
         if "failed" in sweep.script("status"):
             sweep.script("resubmit")
         time.sleep(2)
-    quiet = sweep.sequential(tmp_path / "quiet", 100.0 * POINTS)
+    quiet = sweep.sequential(tmp_path / "quiet", 400.0 * POINTS)
     assert set(quiet) == {r.name for r in runs} and done == max(POINTS, 4)
     restarted = 0
     for folder in runs:

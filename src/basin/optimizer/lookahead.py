@@ -25,19 +25,32 @@ from basin.optimizer.wrapper import Wrapper, refuse_replicas
 MOMENTA = ("none", "reset", "pullback")
 
 
-CACHED = 2**20
-"""Weights that are interpolated at a time, so that a cache still has them when they are copied."""
+CACHED = 2**17
+"""Weights that a CPU interpolates at a time: its cache still has them when they are copied."""
 
 
 def interpolate_(fast: list[Tensor], slow: list[Tensor], alpha: float) -> None:
     """slow = slow + alpha (fast - slow);  fast = slow (Algorithm 1)."""
-    start, num = 0, 0
-    for end, tensor in enumerate(fast, 1):
-        num += tensor.numel()
-        if num >= CACHED or end == len(fast):
-            torch._foreach_lerp_(slow[start:end], fast[start:end], alpha)
-            torch._foreach_copy_(fast[start:end], slow[start:end])
-            start, num = end, 0
+    for near, far in zip(_parts(fast), _parts(slow), strict=True):
+        torch._foreach_lerp_(far, near, alpha)
+        torch._foreach_copy_(near, far)
+
+
+def _parts(tensors: list[Tensor]) -> Iterator[list[Tensor]]:
+    """Views of all weights, CACHED or a row more at a time; all at once where it is no CPU."""
+    if not all(tensor.is_cpu for tensor in tensors):
+        yield tensors
+        return
+    part, num = [], 0
+    for tensor in map(torch.atleast_1d, tensors):
+        for rows in tensor.split(max(1, CACHED * len(tensor) // max(1, tensor.numel()))):
+            part.append(rows)
+            num += rows.numel()
+            if num >= CACHED:
+                yield part
+                part, num = [], 0
+    if part:
+        yield part
 
 
 class Lookahead(Wrapper, Predicting, Following):
