@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from basin.experiment.admission import admit
-from basin.experiment.recipes import composed, composing
+from basin.experiment.recipes import composed, composing, recipe_of
 from basin.report.paper.header import read_header
 from basin.report.paper.reading import read_table
 
@@ -60,3 +60,11 @@ def test_every_experiment_has_a_header(file):
     header = read_header(file)
     name = file.relative_to(CONFIGS / "experiment").with_suffix("")
     assert f"experiment={name}" in header.fields["command"]
+
+
+def test_a_recipe_says_whether_its_network_is_that_of_its_option(compose):
+    own = {
+        name: recipe_of(compose((f"experiment=wrn/{name}",))).own_model
+        for name in ("mini", "mini_deep")  # wide_resnet with depth and width, wrn_28_1
+    }
+    assert own == {"mini": True, "mini_deep": False}

@@ -1,6 +1,7 @@
 """What a missing run costs, by the nearest that was measured on the device."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,7 @@ def finished(of, *, device="gpu", seconds=20.0):
         (recipe(optimizer="SAM", size=50, images=50), 10.0, "another optimizer, average or input"),
         (recipe("wide", epochs=5.0), 20.0, "scaled by FLOPs at one gradient a step"),
         (recipe("unheard", images=100), None, "nothing like it was run on gpu"),
+        (replace(recipe("wide"), own_model=True), None, "other than model=wide as it is"),
         (recipe(epochs=None), None, "its length is in steps"),
         (recipe("wide", images=None), None, "size of its data set"),
     ],

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,15 @@ def recipe_of(made: Composed) -> Recipe:
         epochs=None if lengths is None else sum(lengths[1:]),
         evaluate_every=None if lengths is None else lengths[0],
         images=_images(made.settings),
+        own_model=made.settings["model"] != _option(str(made.choices["model"])),
     )
+
+
+@cache
+def _option(name: str) -> Any:
+    """The model that an option of configs/model is, inside `composing`."""
+    made: Any = OmegaConf.to_container(compose(f"model/{name}"), resolve=True)
+    return made["model"]
 
 
 def _in_epochs(made: Composed) -> list[float] | None:
