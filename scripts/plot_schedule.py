@@ -66,12 +66,12 @@ def scheduled(label: str, words: Sequence[str]) -> Scheduled:
             network = build.model(
                 settings, num_classes=facts.num_classes, in_channels=facts.shape[0]
             )
-            optimizer, _, schedules = build.method(stage, network, plan.clock)
+            optimizer, _, schedules = build.method(stage, network, plan.clocks[name])
         scheduling = Scheduling(schedules, optimizer)
-        total = ceil(plan.clock.steps(plan.epochs[name]))
+        total = ceil(plan.clocks[name].steps(plan.epochs[name]))
         points = min(total, max(2, POINTS // len(stages)))
         for update in (i * (total - 1) // max(1, points - 1) for i in range(points)):
-            t = plan.clock.epochs(f"{update} steps")
+            t = plan.clocks[name].epochs(f"{update} steps")
             scheduling.apply(optimizer, t + (start if stage["stage"]["clock"] == "run" else 0.0))
             for field, value in scheduling.fields(optimizer).items():
                 fields.setdefault(field, []).append((start + t, value))

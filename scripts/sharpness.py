@@ -1,4 +1,4 @@
-"""Flatness of finished runs: energy, sharpness, spectrum, slices; rays; correlation with error.
+"""Flatness of finished runs: energy, sharpness, spectrum, slices, noise; rays; correlations.
 
     python scripts/sharpness.py run=RUN [field=value ...]
     python scripts/sharpness.py rays=[RUN/last,RUN/swa] [field=value ...]
@@ -10,12 +10,13 @@ rays          two solutions of one shape: scores along w + t d / |d|, with BN st
               point; OUT.npz, OUT.png
 correlate     three or more: Kendall and Spearman of every measure with the test error, with
               bootstrap intervals over the runs; OUT.npz, OUT.png
-measures      which of energy, sharpness, hessian, slices (all)
+measures      which of energy, sharpness, hessian, slices, noise (all)
 train, test   examples of each part that are looked at; null (the default) for all
 batch_size    images of one forward pass; null: the run's
 sigmas        of the local energy ([0.02,0.04,0.06,0.08,0.1])
 draws         of the local energy, each a forward pass for each sigma (100)
-rho, m        of SAM's sharpness: radius, and examples of a chunk of m-sharpness (0.05, 32)
+rho, m        of SAM's sharpness: radius, and examples of a chunk of m-sharpness (0.05, 32); m is
+              also the small batch of the gradients' noise scale, whose big one is all examples
 ascent        numbers of ascent steps of SAM's sharpness over all examples ([1,2,3,5])
 probes, steps, top  of the Hessian's spectrum, as scripts/hessian.py's (4, 80, 10)
 span, points  slices go from -span to span, in so many points a side (1.0, 21)

@@ -15,6 +15,7 @@ from basin.analysis.flatness import KINDS, chunks, local_energy, sharpness
 from basin.analysis.hessian import Hessian
 from basin.analysis.lanczos import Spectrum, spectrum
 from basin.analysis.landscape import Landscape
+from basin.analysis.noise_scale import check_chunks, noise_scale
 from basin.analysis.slices import line_slice, plane_slice
 from basin.core.solutions import solution_file
 from basin.experiment.finished import FinishedRun
@@ -68,9 +69,12 @@ def measured(run: FinishedRun, options: Options) -> Found:
         "sharpness": _sharpness,
         "hessian": _hessian,
         "slices": _slices,
+        "noise": _noise,
     }
     if "sharpness" in options.measures:
         next(chunks(batches, options.m))
+    if "noise" in options.measures:
+        check_chunks(batches, options.m)
     found = Found()
     for name in options.measures:
         steps[name](found, parts, options)
@@ -121,3 +125,10 @@ def _slices(found: Found, parts: Any, options: Options) -> None:
     here = landscape.score(landscape.origin).loss
     found.tell("slice, mean rise of the loss", float(found.line["loss"].mean()) - here)
     found.tell("plane, mean rise of the loss", float(found.plane["loss"].mean()) - here)
+
+
+def _noise(found: Found, parts: Any, options: Options) -> None:
+    value = noise_scale(*parts, m=options.m)
+    found.tell("squared norm of the mean gradient", value.square)
+    found.tell("trace of the gradients' covariance", value.trace)
+    found.tell("noise scale", value.simple)

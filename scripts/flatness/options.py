@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-MEASURES = ("energy", "sharpness", "hessian", "slices")
+MEASURES = ("energy", "sharpness", "hessian", "slices", "noise")
 
 ABOVE_0 = (
     *("draws", "m", "probes", "steps", "top", "directions", "resamples", "ascent"),

@@ -82,6 +82,10 @@ MISTAKES = {
     "reported: vaule unknown": with_cell(reported={"vaule": 1, "value": 1}),
     "delta={'value': 0.5} is not": with_cell(delta={"value": 0.5}),
     "expect needs a baseline": with_cell(expect="lower"),
+    "expect=same needs a delta": {
+        **{**TABLE, "baseline": "c"},
+        "cells": [{**CELL, "expect": "same"}, {**CELL, "column": "c"}],
+    },
     "x=None is not": {key: value for key, value in GRID.items() if key != "x"},
     "panels: nmae unknown": {**GRID, "panels": [{"nmae": "A"}]},
 }

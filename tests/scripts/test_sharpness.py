@@ -27,8 +27,11 @@ def test_every_measure_of_a_run(runs, tmp_path, capsys):
         "largest eigenvalue",
         "trace",
         "slice, mean rise of the loss",
+        "trace of the gradients' covariance",
+        "squared norm of the mean gradient",
     ):
         assert np.isfinite(found[name]) and name in printed
+    assert "noise scale" in printed and found["trace of the gradients' covariance"] > 0
     assert found["m-sharpness of 8"] > 0 and found["SAM sharpness, steps 1"] > 0
     assert found["plane_loss"].shape == (2, 2) and found["additive_loss"].shape == (2,)
     for picture in ("energy", "slice", "plane", "spectrum"):
@@ -86,7 +89,10 @@ def test_nothing_is_measured_before_what_cannot_be(runs, tmp_path, capsys):
     assert sharpness.main(words) == 1
     assert sharpness.main([f"run={one}", *SHORT, "m=17", f"out={tmp_path}/s"]) == 1
     assert sharpness.main([f"rays=[{one},{one}/last]", *SHORT, f"out={tmp_path}/r"]) == 1
+    alone = ["measures=[energy,noise]", "batch_size=16", "m=16", f"out={tmp_path}/s"]
+    assert sharpness.main([f"run={one}", *SHORT, *alone]) == 1
     said = capsys.readouterr()
+    assert "m=16: all examples are one chunk" in said.err
     assert "a solution is there twice; give each once" in said.err
     assert "there is no such folder" in said.err and "m=17 is more than the 16" in said.err
     assert not said.out and not [*tmp_path.iterdir()]

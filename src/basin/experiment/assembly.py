@@ -86,7 +86,7 @@ class Assembly:
             settings,
             model=model,
             solutions=solutions,
-            clock=self._plan.clock,
+            clock=self._plan.clocks[settings["stage"]["name"]],
             results=self._settings["results"],
             num_classes=len(self.dataset.classes),
             in_channels=self.dataset.shape[0],
@@ -115,7 +115,7 @@ class Assembly:
             self.dataset.train,
             Order(
                 num=len(self.dataset.train),
-                drawn=self._plan.clock.examples,
+                drawn=self._plan.clocks[settings["stage"]["name"]].examples,
                 seed=numbers["seed_order"],
                 device=self.dataset.train.labels.device,
             ),
@@ -138,7 +138,8 @@ class Assembly:
 
         folder: where averagers may keep files; None where there is no run folder.
         """
-        optimizer, averagers, schedules = build.method(settings, model, self._plan.clock, folder)
+        clock = self._plan.clocks[settings["stage"]["name"]]
+        optimizer, averagers, schedules = build.method(settings, model, clock, folder)
         closure = self.closure(settings, index, model)
         state = TrainState(model, optimizer, schedules, averagers, stage, self._counters)
         dynamics = Dynamics(model, per_tensor=settings["metrics"]["per_tensor"])

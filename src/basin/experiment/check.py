@@ -14,7 +14,7 @@ from basin.core.parameters import DECAY
 from basin.core.random import CounterDraws
 from basin.experiment import build
 from basin.experiment.agreement import check_agreement, check_ranks
-from basin.experiment.settings import Settings, seeds
+from basin.experiment.settings import Settings, path_of, seeds
 from basin.experiment.stage_check import check_stages
 from basin.experiment.targets import check_targets
 from basin.training.network import BN_UPDATES, GRAPHS
@@ -34,10 +34,15 @@ class Plan:
     """What is known of a run before its data are read."""
 
     dataset: Any
-    clock: Clock
+    clocks: dict[str, Clock]  # by stage
     epochs: dict[str, float]  # by stage
     parameters: int
     flops: int  # of one forward pass of one example, 2 a multiply-add
+
+    @property
+    def clock(self) -> Clock:
+        """That of the first stage."""
+        return next(iter(self.clocks.values()))
 
 
 def flops_of(network: torch.nn.Module, shape: tuple[int, int, int]) -> int:
@@ -66,7 +71,8 @@ def check(
     for stage in (settings, *stages.values()):
         check_targets(stage)
     dataset = build.dataset(settings, seeds(settings)["seed_subset"])
-    clock = clock_of(settings, dataset.num_train)
+    clock_of(settings, dataset.num_train)
+    clocks = {name: clock_of(stage, dataset.num_train) for name, stage in stages.items()}
     with torch.device("meta"):
         network = build.model(
             settings,
@@ -76,33 +82,35 @@ def check(
     trained = check_stages(
         stages,
         network,
-        clock,
+        clocks,
         results=settings["results"],
         num_classes=dataset.facts.num_classes,
         in_channels=dataset.facts.shape[0],
     )
     check_agreement(settings, dataset, network)
     if ranks > 1:
-        check_ranks(settings, network, clock, ranks)
+        for clock in clocks.values():
+            check_ranks(settings, network, clock, ranks)
     _try_augmentations(settings, dataset)
     return Plan(
         dataset=dataset,
-        clock=clock,
-        epochs={name: clock.epochs(stage["epochs"]) for name, stage in stages.items()},
+        clocks=clocks,
+        epochs={name: clocks[name].epochs(stage["epochs"]) for name, stage in stages.items()},
         parameters=sum(p.numel() for p in trained.parameters() if p.requires_grad),
         flops=flops(trained, dataset.facts.shape),
     )
 
 
 def clock_of(settings: Settings, num_train: int) -> Clock:
-    """The clock of a training set; ValueError where the batch does not fit it."""
+    """The clock of a run, or of a stage; ValueError where the batch does not fit the data."""
     batch_size, micro_batch = settings["batch_size"], settings["micro_batch"]
+    path = path_of(settings, "batch_size") if "stage" in settings else "batch_size"
     if not 1 <= batch_size <= num_train:
         raise ValueError(
-            f"batch_size={batch_size} is not between 1 and the {num_train} training images"
+            f"{path}={batch_size} is not between 1 and the {num_train} training images"
         )
     if micro_batch is not None and not 1 <= micro_batch <= batch_size:
-        raise ValueError(f"micro_batch={micro_batch} is not between 1 and batch_size={batch_size}")
+        raise ValueError(f"micro_batch={micro_batch} is not between 1 and {path}={batch_size}")
     drawn = num_train // batch_size * batch_size if settings["drop_last"] else num_train
     return Clock(drawn, batch_size)
 

@@ -99,7 +99,7 @@ def execute(job: Job, output: Sink, before: Continuation) -> Outcome:
         around = Bookkeeping(
             parts,
             evaluator,
-            intervals=_intervals(job),
+            intervals=_intervals(job, name),
             output=output,
             interrupted=job.interrupted,
             header=partial(before.header, index, output.position),
@@ -146,8 +146,8 @@ def _carry(settings: Settings, old: Parts, new: Parts) -> None:
             averager.load_state_dict(old.state.averagers[name].state_dict())
 
 
-def _intervals(job: Job) -> Intervals:
-    clock, settings = job.plan.clock, job.settings
+def _intervals(job: Job, name: str) -> Intervals:
+    clock, settings = job.plan.clocks[name], job.settings
     return Intervals(
         evaluate=clock.epochs(settings["evaluate_every"]),
         checkpoint=clock.epochs(settings["runtime"]["checkpoint_every"]),

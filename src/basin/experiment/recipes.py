@@ -26,7 +26,7 @@ from basin.report.paper.forms import Cell
 from basin.report.paper.header import read_header
 from basin.report.paper.recipe import Recipe
 
-SOURCES = ("identity", "recipes", "schema", "settings", "staging")
+SOURCES = ("identity", "recipes", "resolvers", "schema", "settings", "staging")
 """Modules on which a composed recipe depends, besides configs/."""
 
 
@@ -137,8 +137,8 @@ def _in_epochs(made: Composed) -> list[float] | None:
     num = _images(made.settings)
     if num is None:
         return None
-    clock = clock_of(made.settings, num)
-    return [clock.epochs(length) for length in given]
+    clocks = [clock_of(one, num) for one in (made.settings, *made.stages.values())]
+    return [clock.epochs(length) for clock, length in zip(clocks, given, strict=True)]
 
 
 def _images(settings: Settings) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, sqrt
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -11,11 +12,56 @@ ROUNDING = 1e-9
 
 
 def register_resolvers() -> None:
-    """Make `ratio` (a / b), `share` (a b), `twice` and `cycle_ends` known; safe to call again."""
+    """Make `ratio` (a / b), `share` (a b), `times`, `twice`, `cycle_ends` and scaling rules known.
+
+    Safe to call again.
+    """
     OmegaConf.register_new_resolver("ratio", lambda a, b: float(a) / float(b), replace=True)
     OmegaConf.register_new_resolver("share", share, replace=True)
     OmegaConf.register_new_resolver("twice", twice, replace=True)
     OmegaConf.register_new_resolver("cycle_ends", cycle_ends, replace=True)
+    OmegaConf.register_new_resolver("times", times, replace=True)
+    OmegaConf.register_new_resolver("linear_scaled", linear_scaled, replace=True)
+    OmegaConf.register_new_resolver("sqrt_scaled", sqrt_scaled, replace=True)
+
+
+def linear_scaled(rate: Any, reference: Any, *, _root_: Any) -> float:
+    """`lr='${linear_scaled:0.1,256}'`: rate B / reference at batch_size B.
+
+    Goyal et al. 2017 (arXiv:1706.02677), for SGD; rate: of a batch of `reference` images.
+    """
+    own, share = _of_batch("linear_scaled", rate, reference, _root_.batch_size)
+    return own * share
+
+
+def sqrt_scaled(rate: Any, reference: Any, *, _root_: Any) -> float:
+    """`lr='${sqrt_scaled:0.001,256}'`: rate sqrt(B / reference) at batch_size B.
+
+    Krizhevsky 2014 (arXiv:1404.5997); what is used with Adam and LAMB.
+    """
+    own, share = _of_batch("sqrt_scaled", rate, reference, _root_.batch_size)
+    return own * sqrt(share)
+
+
+def _of_batch(rule: str, rate: Any, reference: Any, batch_size: int) -> tuple[float, float]:
+    """The rate, and the batch in batches of the reference; ValueError where one is none."""
+    for name, value, whole in (("rate", rate, False), ("reference batch", reference, True)):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (number and 0 < value < inf and not (whole and value % 1)):
+            raise ValueError(
+                f"${{{rule}:{rate},{reference}}}: the {name} {value!r} is not a"
+                f" {'whole ' if whole else ''}number above 0; give the rate and the batch size that"
+                f" it was tuned for, as in ${{{rule}:0.1,256}}"
+            )
+    return float(rate), batch_size / reference
+
+
+def times(factor: Any, count: Any) -> int:
+    """`${times:5,${batch_size}}`: so many times as much; ValueError where it is not whole."""
+    product = float(factor) * float(count)
+    if abs(product - round(product)) > ROUNDING * abs(product):
+        raise ValueError(f"{factor} times {count} is {product:g}, and no whole number")
+    return round(product)
 
 
 def share(part: Any, whole: Any) -> float:

@@ -19,11 +19,11 @@ class Time:
     length: float  # of what they are schedules of: the stage, its horizon, or all stages
 
 
-def times_of(stages: dict[str, Settings], clock: Clock) -> list[Time]:
+def times_of(stages: dict[str, Settings], clocks: Mapping[str, Clock]) -> list[Time]:
     """One a stage, as if each lasts its epochs; ValueError for a length that is none."""
     lengths = []
     for name, settings in stages.items():
-        lengths.append(clock.epochs(settings["epochs"]))
+        lengths.append(clocks[name].epochs(settings["epochs"]))
         if lengths[-1] <= 0:
             own = settings["stages"][name].get("epochs") is not None
             raise ValueError(
@@ -31,8 +31,8 @@ def times_of(stages: dict[str, Settings], clock: Clock) -> list[Time]:
                 " there would be no training"
             )
     result = []
-    for index, (settings, length) in enumerate(zip(stages.values(), lengths, strict=True)):
-        own = settings["stage"]
+    for index, (name, length) in enumerate(zip(stages, lengths, strict=True)):
+        own, clock = stages[name]["stage"], clocks[name]
         if own["clock"] == "run":
             whole = "all stages"
             result.append(Time(sum(lengths[:index]), _horizon(own, clock, sum(lengths), whole)))

@@ -68,6 +68,7 @@ STAGE: dict[str, Any] = {
     "clock": "stage",
     "horizon": None,
     "epochs": None,
+    "batch_size": None,
     "lr": None,
     "weight_decay": None,
     "optimizer": None,

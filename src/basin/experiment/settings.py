@@ -38,7 +38,7 @@ def in_epochs(settings: Any, clock: Clock) -> Any:
 
 
 def path_of(settings: Settings, group: str) -> str:
-    """Where the command line finds a group of a stage: in the stage, or in the run."""
+    """Where the command line finds a group or field of a stage: in the stage, or in the run."""
     name = settings["stage"]["name"]
     own = settings["stages"][name].get(group) is not None
     return f"stages.{name}.{group}" if own else group

@@ -15,6 +15,7 @@ from basin.core.parameters import Predicting, levels
 from basin.core.protocols import Averager, Optimizer, Solutions, Transfer, Weighted
 from basin.experiment import build
 from basin.experiment.agreement import check_precision
+from basin.experiment.batch_sizes import check_batch_sizes
 from basin.experiment.schedule_check import Time, check_schedules, check_until, times_of
 from basin.experiment.settings import Settings
 from basin.training.scheduling import Scheduling
@@ -132,13 +133,15 @@ def kinds(node: Settings, path: str = "") -> dict[str, str]:
 
 
 def check_stages(
-    stages: dict[str, Settings], network: nn.Module, clock: Clock, **available: Any
+    stages: dict[str, Settings], network: nn.Module, clocks: Mapping[str, Clock], **available: Any
 ) -> nn.Module:
     """Build every stage; returns the network of the last one."""
     before: Built | None = None
-    times = times_of(stages, clock)
+    check_batch_sizes(stages)
+    times = times_of(stages, clocks)
     with torch.device("meta"):
-        for settings, time in zip(stages.values(), times, strict=True):
+        for (name, settings), time in zip(stages.items(), times, strict=True):
+            clock = clocks[name]
             before = check_stage(settings, network, before, time=time, clock=clock, **available)
             network = before.network
     return network

@@ -12,7 +12,7 @@ from basin.core.clock import check_duration
 from basin.experiment.schema import STAGE
 from basin.experiment.settings import Settings, plain, with_overrides
 
-FIELDS = ("epochs", "lr", "weight_decay", "optimizer", "schedule", "averaging")
+FIELDS = ("epochs", "batch_size", "lr", "weight_decay", "optimizer", "schedule", "averaging")
 """Fields in which a stage may differ from its run."""
 
 
@@ -26,6 +26,7 @@ OPTIONS = {
 
 def stage_settings(cfg: DictConfig) -> dict[str, Settings]:
     """The resolved configuration of each stage, by name."""
+    cfg = _with_batch_sizes(cfg)
     stages = {str(name): _stage(cfg, str(name), own) for name, own in cfg.stages.items()}
     if not stages:
         raise ValueError("stages is empty: a run has at least one, as stages=single gives")
@@ -76,6 +77,7 @@ def _stage(cfg: DictConfig, name: str, own: Any) -> Settings:
     with open_dict(copy):
         if own.get("optimizer") is not None:  # its values are meant, not the run's
             copy.lr = copy.weight_decay = None
+        own = _at_its_batch_size(copy, name, own)
         for field in FIELDS:
             if own.get(field) is not None:
                 _set(copy, name, field, own[field])
@@ -85,6 +87,31 @@ def _stage(cfg: DictConfig, name: str, own: Any) -> Settings:
     own_values = {key: value for key, value in values.items() if key not in FIELDS}
     settings["stage"] = {**own_values, "horizon": own.get("horizon"), "name": name}
     return settings
+
+
+def _with_batch_sizes(cfg: DictConfig) -> DictConfig:
+    """A copy in which those of stages are numbers: to each, `${batch_size}` is the run's."""
+    copy = cfg.copy()
+    with open_dict(copy):
+        for name, own in cfg.stages.items():
+            if isinstance(own, DictConfig) and own.get("batch_size") is not None:
+                copy.stages[name].batch_size = own.batch_size
+    return copy
+
+
+def _at_its_batch_size(copy: DictConfig, name: str, own: DictConfig) -> DictConfig:
+    """The stage's fields, of which its own rate follows its batch; the run's keeps to the run's."""
+    if own.get("batch_size") is None:
+        return own
+    node = copy
+    while isinstance(node, DictConfig):
+        for field in ("lr", "weight_decay"):
+            if field in node:
+                node[field] = node[field]
+        node = node.optimizer if node is copy else node.get("base")
+    _set(copy, name, "batch_size", own.batch_size)
+    stage: DictConfig = copy.stages[name]
+    return stage
 
 
 def _set(copy: DictConfig, name: str, field: str, value: Any) -> None:

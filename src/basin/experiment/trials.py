@@ -41,7 +41,8 @@ class Trial:
     def __init__(self, job: Job, way: Way) -> None:
         batch_size, device = job.plan.clock.batch_size, job.device
         noise = _Noise(job.plan.dataset.facts, batch_size)
-        plan = replace(job.plan, dataset=noise, clock=Clock(batch_size, batch_size))
+        clocks = dict.fromkeys(job.plan.clocks, Clock(batch_size, batch_size))
+        plan = replace(job.plan, dataset=noise, clocks=clocks)
         precision = Precision(job.precision, device)
         assembly = Assembly(job.settings, plan, device=device, precision=precision, way=way)
         stage = next(iter(job.stages.values()))

@@ -33,7 +33,7 @@ def key_of(job: Job) -> dict[str, Any]:
         "model": {k: v for k, v in job.settings["model"].items() if k != "channels_last"},
         "shape": list(facts.shape),
         "classes": facts.num_classes,
-        "batch": job.settings["batch_size"],
+        "batch": job.plan.clock.batch_size,
         "micro_batch": job.settings["micro_batch"],
         "augment": list(job.settings["augment"]),
         "device": [processor(job.device), device_name(job.device)],

@@ -147,4 +147,5 @@ def _with_gain(outcome: Outcome, base: Outcome | None) -> Outcome:
     """Beside the baseline of its row, where both have runs."""
     if base is None or base.cell is outcome.cell or not (outcome.values and base.values):
         return outcome
-    return replace(outcome, gain=gain(outcome.values, base.values, outcome.cell.expect))
+    cell, delta = outcome.cell, outcome.cell.delta.value if outcome.cell.delta else 0.0
+    return replace(outcome, gain=gain(outcome.values, base.values, cell.expect, delta))

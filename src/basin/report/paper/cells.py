@@ -12,7 +12,7 @@ Node = dict[str, Any]
 CHOICES = {
     "aggregate": ("mean", "median", "best"),
     "part": ("test", "validation"),
-    "expect": ("lower", "higher", None),
+    "expect": ("lower", "higher", "same", None),
     "kind": ("sd", "se", "ci95", "none"),
 }
 METRICS = ("accuracy", "accuracy5", "error", "error5", "nll", "ece", "excess_risk")

@@ -25,16 +25,37 @@ class Gain:
 
 
 def gain(
-    values: Mapping[int, float], others: Mapping[int, float], expect: str | None = None
+    values: Mapping[int, float],
+    others: Mapping[int, float],
+    expect: str | None = None,
+    delta: float = 0.0,
 ) -> Gain:
-    """The first arm less the second, each by seed; `expect` is lower, higher or nothing."""
+    """The first arm less the second, each by seed; `expect` is lower, higher, same or nothing.
+
+    delta: the largest difference that counts as none, where `same` is expected.
+    """
     left, right = Sample(tuple(values.values())), Sample(tuple(others.values()))
     shared = [seed for seed in values if seed in others]
     arms = left.arm(), right.arm()
     apart = welch(arms[0], arms[1], 0.95) if arms[0] and arms[1] else None
-    together = paired([values[s] for s in shared], [others[s] for s in shared], 0.95)
-    difference = left.mean - right.mean
-    return Gain(apart, together, difference, len(shared), _met(expect, together or apart))
+    pairs = [values[s] for s in shared], [others[s] for s in shared]
+    together = paired(*pairs, 0.95)
+    if expect == "same":
+        inner = paired(*pairs, 0.90)
+        if inner is None and arms[0] and arms[1]:
+            inner = welch(arms[0], arms[1], 0.90)
+        met = _same(together or apart, inner, delta)
+    else:
+        met = _met(expect, together or apart)
+    return Gain(apart, together, left.mean - right.mean, len(shared), met)
+
+
+def _same(whole: Interval | None, inner: Interval | None, delta: float) -> str:
+    """Two one-sided tests at 5 %: the 90 % interval is inside +-delta; or the 95 % one beyond."""
+    if inner is not None and inner.inside(delta):
+        return "as stated"
+    beyond = whole is not None and (whole.low > delta or whole.high < -delta)
+    return "opposite" if beyond else "undecided"
 
 
 def _met(expect: str | None, interval: Interval | None) -> str:

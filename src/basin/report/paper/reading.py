@@ -102,6 +102,8 @@ def _check_whole(table: Table) -> None:
             raise ValueError(
                 f"{cell.key}: expect needs a baseline, another column, to compare with"
             )
+        if cell.expect == "same" and cell.delta is None:
+            raise ValueError(f"{cell.key}: expect=same needs a delta, within which it is so")
 
 
 def _text(node: Node, name: str) -> str:
