@@ -120,7 +120,9 @@ class Assembly:
                 device=self.dataset.train.labels.device,
             ),
             batch_size=settings["batch_size"],
-            augmentations=build.augmentations(settings, num_classes=len(self.dataset.classes)),
+            augmentations=build.augmentations(
+                settings, num_classes=len(self.dataset.classes), clock=self._plan.clock
+            ),
             prepare=self._prepare,
             seed=numbers["seed_augment"],
             counters=self._counters,

@@ -84,7 +84,7 @@ def check(
     check_agreement(settings, dataset, network)
     if ranks > 1:
         check_ranks(settings, network, clock, ranks)
-    _try_augmentations(settings, dataset)
+    _try_augmentations(settings, dataset, clock)
     return Plan(
         dataset=dataset,
         clock=clock,
@@ -107,12 +107,13 @@ def clock_of(settings: Settings, num_train: int) -> Clock:
     return Clock(drawn, batch_size)
 
 
-def _try_augmentations(settings: Settings, dataset: Any) -> None:
+def _try_augmentations(settings: Settings, dataset: Any, clock: Clock) -> None:
     """Two black images through every augmentation, so that none fails at the first update."""
     images = torch.zeros(2, *dataset.facts.shape, dtype=dataset.facts.images)
     images = images.contiguous(memory_format=torch.channels_last)
     targets, numbers = torch.zeros(2, dtype=torch.int64), torch.arange(2)
-    augmentations = build.augmentations(settings, num_classes=dataset.facts.num_classes)
+    num_classes = dataset.facts.num_classes
+    augmentations = build.augmentations(settings, num_classes=num_classes, clock=clock)
     for name, augmentation in augmentations.items():
         if augmentation.after_normalisation:
             images = images.float()

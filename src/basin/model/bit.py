@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from basin.core.weights_file import WeightsFile
 from basin.model.bit_weights import HEAD, load_
 from basin.model.initialisation import check_choice, initialise_
-from basin.model.weights_file import WeightsFile
 
 GROUPS = 32
 VARIANCE_EPSILON = 1e-10  # inside the root; other ports take 1e-8 or 1e-5
