@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -55,6 +56,14 @@ def test_the_file_is_held_against_its_checksum(tmp_path):
         transfer(str(file), sha256="0" * 64)
     with pytest.raises(ValueError, match="md5= is given, and no weights="):
         transfer(None, md5="0" * 32)
+
+
+def test_a_classifier_may_be_a_convolution_as_timms_bit_has_it():
+    with torch.device("meta"):
+        name, head = classifier(timm.create_model("resnetv2_50x1_bit", num_classes=5))
+    assert name == "head.fc" and isinstance(head, nn.Conv2d)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 5, 1))
+    assert not transfer(None)(model)(torch.ones(1, 3, 8, 8)).any()
 
 
 def test_what_it_refuses(tmp_path):

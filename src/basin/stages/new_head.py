@@ -21,7 +21,7 @@ class NewHead:
     weights: a .safetensors, .pt or .pth file; or the folder of a finished run (its path, or its
     name in `results`), whose `solution` is taken; null keeps the model's own. sha256, md5: of the
     file that is read, null: not checked. head: its weights and biases are `zero`, or torch's
-    `fresh` draw. The classifier is the model's last nn.Linear.
+    `fresh` draw. Which layer it is: `classifier`.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class NewHead:
     def __call__(self, model: nn.Module) -> nn.Module:
         """The same model, changed."""
         name, head = classifier(model)
-        if head.out_features != self._num_classes:
+        if len(head.weight) != self._num_classes:
             raise ValueError(
-                f"the last linear layer, {name}, has {head.out_features} outputs, and the data set"
+                f"the last linear layer, {name}, has {len(head.weight)} outputs, and the data set"
                 f" {self._num_classes} classes: it is no classifier"
             )
         if self._weights is not None:
@@ -61,9 +61,21 @@ class NewHead:
         return model
 
 
-def classifier(model: nn.Module) -> tuple[str, nn.Linear]:
-    """The last nn.Linear and its name; ValueError where there is none."""
-    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear)]
+def classifier(model: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
+    """The last nn.Linear, or the last 1 x 1 convolution with a bias (timm's BiT), and its name.
+
+    Raises ValueError where there is neither.
+    """
+    modules = [*model.named_modules()]
+    layers: list[tuple[str, nn.Linear | nn.Conv2d]] = []
+    layers += [(name, layer) for name, layer in modules if isinstance(layer, nn.Linear)]
+    if not layers:
+        convolutions = [(name, layer) for name, layer in modules if isinstance(layer, nn.Conv2d)]
+        layers += [
+            (name, layer)
+            for name, layer in convolutions
+            if layer.kernel_size == (1, 1) and layer.bias is not None
+        ]
     if not layers:
         raise ValueError("the model has no nn.Linear, and so no classifier to replace")
     return layers[-1]
