@@ -11,7 +11,7 @@ import torch
 from first_stage import FirstStage
 from goldens import trajectory
 from test_configs import settings_of
-from test_experiments import EXPERIMENTS, at_batch_2, on_a_small_folder
+from test_experiments import EXPERIMENTS, at_batch_2, on_a_small_folder, without_weights
 
 from basin.core.protocols import Stage
 from basin.dataset.fake import Fake
@@ -20,9 +20,10 @@ from basin.experiment.check import check
 from basin.training.precision import Precision
 
 
-def words_of(name, settings):
-    """Batch 2, and no file of ImageNet or of the ends of a curve."""
+def words_of(name, settings, stages):
+    """Batch 2, and no file of ImageNet, of weights or of the ends of a curve."""
     words = [f"experiment={name}", *(on_a_small_folder(settings) or at_batch_2(settings))]
+    words += without_weights(settings, stages)
     if "start" in settings["model"]:
         words += ["model.start=null", "model.end=null"]
     return words
@@ -80,12 +81,13 @@ def test_it_is_built_and_its_kind_takes_a_step(name, monkeypatch):
     monkeypatch.setattr(trajectory, "STEPS", 1)
     settings, stages = settings_of(f"experiment={name}")
     if settings["dataset"].get("folder") != "imagenet":
-        assert check(settings, stages).parameters > 0
+        words = [f"experiment={name}", *without_weights(settings, stages)]
+        assert check(*settings_of(*words)).parameters > 0
     else:
         words = on_a_small_folder(settings)
         assert check(*settings_of(f"experiment={name}", *words)).parameters > 0
     for index, kind in kinds(settings, stages):
         if kind not in TRIED:
             TRIED.add(kind)
-            loss = loss_of(words_of(name, settings), index)
+            loss = loss_of(words_of(name, settings, stages), index)
             assert isfinite(loss) and loss > 0, index

@@ -7,6 +7,8 @@ from scipy.stats import beta, kstest
 from basin.augment.cutmix import Cutmix
 from basin.augment.mixing import SymmetricBeta, partners
 from basin.augment.mixup import Mixup
+from basin.augment.mixup_by_size import MixupBySize
+from basin.core.clock import Clock
 from basin.core.random import CounterDraws
 
 SIZE = 32
@@ -84,3 +86,14 @@ def test_bad_values_are_refused():
         Mixup(num_classes=5, alpha=1.0, probability=1.0, per="row")
     with pytest.raises(ValueError, match="cutmix probability=2 must be 0 to 1"):
         Cutmix(num_classes=5, alpha=1.0, probability=2)
+
+
+def test_mixup_by_size_mixes_large_training_sets_alone():
+    fields = {"num_classes": 5, "alpha": 0.1, "probability": 1.0, "per": "batch"}
+    by_size = [MixupBySize(clock=Clock(n, 8), smallest=20_000, **fields) for n in (19_999, 20_000)]
+    small, large = (one(IMAGES, TARGETS, draws()) for one in by_size)
+    assert small[0] is IMAGES and small[1] is TARGETS
+    for ours, plain in zip(large, Mixup(**fields)(IMAGES, TARGETS, draws()), strict=True):
+        assert torch.equal(ours, plain)
+    with pytest.raises(ValueError, match="smallest=-1 must be a number of examples"):
+        MixupBySize(clock=Clock(9, 3), smallest=-1, **fields)

@@ -41,7 +41,8 @@ def test_torchvisions_blocks_begin_as_the_identity_where_asked(zero, last):
 
 def settings(**changes):
     values = {"name": "resnet10t", "pretrained": False, "weights": None, "dropout": 0.0}
-    return {"num_classes": 7, "in_channels": 1, "arguments": {}, **values, **changes}
+    values |= {"sha256": None, "md5": None, "arguments": {}}
+    return {"num_classes": 7, "in_channels": 1, **values, **changes}
 
 
 def test_timm_takes_any_channels_and_classes():
@@ -55,6 +56,8 @@ def test_timm_reads_a_local_file_and_replaces_the_head(tmp_path):
     model = ours.network(**settings(in_channels=3, weights=weights))
     assert torch.equal(model.layer1[0].conv1.weight, source.layer1[0].conv1.weight)
     assert model.fc.weight.shape == (7, 512)
+    with pytest.raises(ValueError, match="has the sha256"):
+        ours.network(**settings(in_channels=3, weights=weights, sha256="0" * 64))
 
 
 def test_timm_refuses_an_unknown_name():

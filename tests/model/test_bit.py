@@ -69,6 +69,7 @@ def test_refusals():
         ({"layers": [3, 4, 6]}, "not four numbers"),
         ({"layers": [3, 4, 0, 3]}, "not four numbers"),
         ({"width": 0}, "width=0 is not"),
+        ({"width": 0.7}, "width=0.7 is not"),
         ({"head": "new"}, "head='new' is not one of keep, zero, fresh"),
     ):
         with pytest.raises(ValueError, match=message):

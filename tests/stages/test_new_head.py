@@ -1,6 +1,9 @@
 """Fine-tuning: weights from a file under a classifier that begins at zero."""
 
+import hashlib
+
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -13,8 +16,9 @@ def network(classes=5):
     return nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, classes))
 
 
-def transfer(weights, classes=5, head="zero"):
-    return NewHead("results", classes, weights=weights, solution="last", head=head)
+def transfer(weights, classes=5, head="zero", **checksums):
+    checksums = {"sha256": None, "md5": None, **checksums}
+    return NewHead("results", classes, weights=weights, solution="last", head=head, **checksums)
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pt"])
@@ -41,6 +45,25 @@ def test_without_weights_only_the_head_is_new():
     before = model[0].weight.clone()
     assert transfer(None)(model) is model
     assert torch.equal(model[0].weight, before) and not model[3].weight.any()
+
+
+def test_the_file_is_held_against_its_checksum(tmp_path):
+    file = tmp_path / "weights.safetensors"
+    save_file(network().state_dict(), file)
+    right = hashlib.sha256(file.read_bytes()).hexdigest()
+    transfer(str(file), sha256=right)(network())
+    with pytest.raises(ValueError, match=f"has the sha256 {right}, not {'0' * 64}"):
+        transfer(str(file), sha256="0" * 64)
+    with pytest.raises(ValueError, match="md5= is given, and no weights="):
+        transfer(None, md5="0" * 32)
+
+
+def test_a_classifier_may_be_a_convolution_as_timms_bit_has_it():
+    with torch.device("meta"):
+        name, head = classifier(timm.create_model("resnetv2_50x1_bit", num_classes=5))
+    assert name == "head.fc" and isinstance(head, nn.Conv2d)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 5, 1))
+    assert not transfer(None)(model)(torch.ones(1, 3, 8, 8)).any()
 
 
 def test_what_it_refuses(tmp_path):

@@ -7,6 +7,7 @@ import torch
 from toy import NUM, build, examples, sgd
 
 from basin.augment.crop_flip import CropFlip
+from basin.core.clock import Clock
 from basin.experiment import build as experiment
 
 
@@ -63,5 +64,6 @@ def test_zeros_after_normalisation_are_the_mean_colour():
 def test_pixels_after_normalised_images_are_refused(monkeypatch):
     made = {"floats": Spy(True), "pixels": Spy(False)}
     monkeypatch.setattr(experiment, "_make", lambda path, node, **_: made[path.split(".")[1]])
+    nodes = {"augment": {"floats": {}, "pixels": {}}}
     with pytest.raises(ValueError, match=r"put it first: augment=\[pixels,floats\]"):
-        experiment.augmentations({"augment": {"floats": {}, "pixels": {}}}, num_classes=3)
+        experiment.augmentations(nodes, num_classes=3, clock=Clock(9, 3))

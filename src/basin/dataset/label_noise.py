@@ -10,6 +10,7 @@ from torch import Tensor
 
 from basin.core.protocols import Dataset
 from basin.core.random import derive, permutation
+from basin.dataset.class_numbers import number
 from basin.dataset.wrapped import Wrapped
 
 CPU = torch.device("cpu")
@@ -80,15 +81,8 @@ def asymmetric(labels: Tensor, following: Mapping[int, int], rate: float, seed: 
 
 def _numbers(pairs: Mapping[str | int, str | int], classes: tuple[str, ...]) -> dict[int, int]:
     """The map by class numbers."""
-
-    def number(one: str | int) -> int:
-        if isinstance(one, str) and one in classes:
-            return classes.index(one)
-        if str(one).isdigit() and int(one) < len(classes):
-            return int(one)
-        raise ValueError(
-            f"dataset.map: {one!r} is no class; they are {', '.join(classes[:12])}"
-            f"{' ...' if len(classes) > 12 else ''}, or numbers below {len(classes)}"
-        )
-
-    return {number(source): number(target) for source, target in pairs.items()}
+    option = "dataset.map"
+    return {
+        number(source, classes, option=option): number(target, classes, option=option)
+        for source, target in pairs.items()
+    }

@@ -111,16 +111,19 @@ class Assembly:
     def input(self, settings: Settings, index: int) -> Input:
         """The minibatches of a stage; `settings` are its own."""
         numbers = self._numbers(settings, index)
+        clock = self._plan.clocks[settings["stage"]["name"]]
         return Input(
             self.dataset.train,
             Order(
                 num=len(self.dataset.train),
-                drawn=self._plan.clocks[settings["stage"]["name"]].examples,
+                drawn=clock.examples,
                 seed=numbers["seed_order"],
                 device=self.dataset.train.labels.device,
             ),
             batch_size=settings["batch_size"],
-            augmentations=build.augmentations(settings, num_classes=len(self.dataset.classes)),
+            augmentations=build.augmentations(
+                settings, num_classes=len(self.dataset.classes), clock=clock
+            ),
             prepare=self._prepare,
             seed=numbers["seed_augment"],
             counters=self._counters,

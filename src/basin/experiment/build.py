@@ -41,12 +41,12 @@ def model(settings: Settings, *, num_classes: int, in_channels: int) -> nn.Modul
     return network
 
 
-def augmentations(settings: Settings, *, num_classes: int) -> dict[str, Augmentation]:
+def augmentations(settings: Settings, *, num_classes: int, clock: Clock) -> dict[str, Augmentation]:
     """Augmentations by name, in the order of the configuration: those of pixels come first."""
     made: dict[str, Augmentation] = {}
     after = ""
     for name, node in settings["augment"].items():
-        made[name] = _make(f"augment.{name}", node, num_classes=num_classes)
+        made[name] = _make(f"augment.{name}", node, num_classes=num_classes, clock=clock)
         if made[name].after_normalisation:
             after = name
         elif after:

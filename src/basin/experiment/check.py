@@ -71,7 +71,7 @@ def check(
     for stage in (settings, *stages.values()):
         check_targets(stage)
     dataset = build.dataset(settings, seeds(settings)["seed_subset"])
-    clock_of(settings, dataset.num_train)
+    clock = clock_of(settings, dataset.num_train)
     clocks = {name: clock_of(stage, dataset.num_train) for name, stage in stages.items()}
     with torch.device("meta"):
         network = build.model(
@@ -89,9 +89,9 @@ def check(
     )
     check_agreement(settings, dataset, network)
     if ranks > 1:
-        for clock in clocks.values():
-            check_ranks(settings, network, clock, ranks)
-    _try_augmentations(settings, dataset)
+        for own in clocks.values():
+            check_ranks(settings, network, own, ranks)
+    _try_augmentations(settings, dataset, clock)
     return Plan(
         dataset=dataset,
         clocks=clocks,
@@ -115,12 +115,13 @@ def clock_of(settings: Settings, num_train: int) -> Clock:
     return Clock(drawn, batch_size)
 
 
-def _try_augmentations(settings: Settings, dataset: Any) -> None:
+def _try_augmentations(settings: Settings, dataset: Any, clock: Clock) -> None:
     """Two black images through every augmentation, so that none fails at the first update."""
     images = torch.zeros(2, *dataset.facts.shape, dtype=dataset.facts.images)
     images = images.contiguous(memory_format=torch.channels_last)
     targets, numbers = torch.zeros(2, dtype=torch.int64), torch.arange(2)
-    augmentations = build.augmentations(settings, num_classes=dataset.facts.num_classes)
+    num_classes = dataset.facts.num_classes
+    augmentations = build.augmentations(settings, num_classes=num_classes, clock=clock)
     for name, augmentation in augmentations.items():
         if augmentation.after_normalisation:
             images = images.float()

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from basin.core.weights_file import WeightsFile
 from basin.model.bit_weights import HEAD, load_
 from basin.model.initialisation import check_choice, initialise_
-from basin.model.weights_file import WeightsFile
 
 GROUPS = 32
 VARIANCE_EPSILON = 1e-10  # inside the root; other ports take 1e-8 or 1e-5
@@ -58,6 +58,7 @@ class Unit(nn.Module):
 class BigTransfer(nn.Module):
     """Four stages of `layers` units, 256, 512, 1024 and 2048 times `width` channels.
 
+    width: the authors' are 1 to 4; 0.5 is for small experiments.
     weights: an .npz file of the authors, a path or a URL, and its `sha256` or `md5` (a URL needs
     one of them). head: what becomes of theirs: `keep` it, start from `zero` (as they transfer), or
     from a `fresh` one. Without weights the head is fresh.
@@ -70,7 +71,7 @@ class BigTransfer(nn.Module):
         num_classes: int,
         in_channels: int,
         layers: tuple[int, int, int, int],
-        width: int,
+        width: float,
         weights: str | None,
         sha256: str | None,
         md5: str | None,
@@ -81,19 +82,23 @@ class BigTransfer(nn.Module):
         super().__init__()
         if len(layers) != 4 or min(layers) < 1:
             raise ValueError(f"layers={list(layers)} is not four numbers of 1 or more: [3,4,6,3]")
-        if width < 1:
-            raise ValueError(f"width={width} is not a multiple of the channels: take 1, 2, 3, 4")
+        if width <= 0 or 2 * width % 1:
+            raise ValueError(
+                f"width={width} is not a multiple of half the channels, which GroupNorm's"
+                f" {GROUPS} groups need: take 0.5, 1, 2, 3 or 4"
+            )
         check_choice("head", head, HEAD)
         file = WeightsFile(weights, sha256=sha256, md5=md5)
-        channels = 64 * width
+        channels = int(64 * width)
         self.stem = StandardisedConv(in_channels, channels, 7, 2)
         stages = []
         for index, count in enumerate(layers):
             units: list[nn.Module] = []
             for position in range(count):
                 stride = 2 if index > 0 and position == 0 else 1
-                units.append(Unit(channels, 256 * width << index, stride))
-                channels = 256 * width << index
+                wider = int(256 * width) << index
+                units.append(Unit(channels, wider, stride))
+                channels = wider
             stages.append(nn.Sequential(*units))
         self.stages = nn.Sequential(*stages)
         self.norm = nn.GroupNorm(GROUPS, channels)

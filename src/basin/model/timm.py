@@ -11,6 +11,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from basin.core.weights_file import WeightsFile
+
 OWN = {
     "model_name": "name",
     "num_classes": "the data set",
@@ -30,14 +32,17 @@ def network(
     name: str,
     pretrained: bool,
     weights: str | None,
+    sha256: str | None,
+    md5: str | None,
     dropout: float,
     arguments: Mapping[str, Any],
 ) -> nn.Module:
     """timm's `name`, whose head is replaced where `num_classes` is not its own.
 
     pretrained: with timm's weights, from its hub or cache. weights: from a local file of them
-    (.safetensors, .pth or .bin) instead. dropout: before the head. arguments: further ones of
-    timm.create_model and of the model, such as drop_path_rate.
+    (.safetensors, .pth or .bin) instead. sha256, md5: of that file, None: not checked. dropout:
+    before the head. arguments: further ones of timm.create_model and of the model, such as
+    drop_path_rate.
     Raises ValueError where there is no such model, file or argument.
     """
     import timm
@@ -51,12 +56,11 @@ def network(
     checked_only = torch.empty(0).is_meta  # a check builds without the numbers, and fetches none
     source: dict[str, Any] = {}
     classes = num_classes
-    if weights is not None:
-        path = Path(weights).expanduser()
-        if not path.is_file():
-            raise ValueError(f"weights={weights} is no file; pretrained=true takes timm's own")
-        if not checked_only:
-            source, classes = _local(name, path, num_classes)
+    if weights is not None and not Path(weights).expanduser().is_file():
+        raise ValueError(f"weights={weights} is no file; pretrained=true takes timm's own")
+    file = WeightsFile(weights, sha256=sha256, md5=md5)
+    if file.given and not checked_only:
+        source, classes = _local(name, file.fetched(), num_classes)
     try:
         built = timm.create_model(
             name,

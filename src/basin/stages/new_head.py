@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from basin.core.solutions import load_, read_weights, run_folder, solution_file
+from basin.core.weights_file import WeightsFile
 
 HEADS = ("zero", "fresh")
 
@@ -18,29 +19,37 @@ class NewHead:
     """All weights but the classifier's from elsewhere; the classifier anew, for this data set.
 
     weights: a .safetensors, .pt or .pth file; or the folder of a finished run (its path, or its
-    name in `results`), whose `solution` is taken; null keeps the model's own. head: its weights
-    and biases are `zero`, or torch's `fresh` draw. The classifier is the model's last nn.Linear.
+    name in `results`), whose `solution` is taken; null keeps the model's own. sha256, md5: of the
+    file that is read, null: not checked. head: its weights and biases are `zero`, or torch's
+    `fresh` draw. Which layer it is: `classifier`.
     """
 
     def __init__(
-        self, results: str, num_classes: int, *, weights: str | None, solution: str, head: str
+        self,
+        results: str,
+        num_classes: int,
+        *,
+        weights: str | None,
+        solution: str,
+        sha256: str | None,
+        md5: str | None,
+        head: str,
     ) -> None:
         if head not in HEADS:
             raise ValueError(f"head={head!r} is not one of {', '.join(HEADS)}")
         self._num_classes, self._source, self._zero = num_classes, weights, head == "zero"
-        self._weights = None
-        if weights is not None and Path(weights).expanduser().is_file():
-            self._weights = read_weights(Path(weights).expanduser())
-        elif weights is not None:
-            file = solution_file(run_folder(weights, results=results) / solution)
-            self._weights = read_weights(file)
+        local = weights
+        if weights is not None and not Path(weights).expanduser().is_file():
+            local = str(solution_file(run_folder(weights, results=results) / solution))
+        file = WeightsFile(local, sha256=sha256, md5=md5)
+        self._weights = read_weights(file.fetched()) if file.given else None
 
     def __call__(self, model: nn.Module) -> nn.Module:
         """The same model, changed."""
         name, head = classifier(model)
-        if head.out_features != self._num_classes:
+        if len(head.weight) != self._num_classes:
             raise ValueError(
-                f"the last linear layer, {name}, has {head.out_features} outputs, and the data set"
+                f"the last linear layer, {name}, has {len(head.weight)} outputs, and the data set"
                 f" {self._num_classes} classes: it is no classifier"
             )
         if self._weights is not None:
@@ -52,9 +61,21 @@ class NewHead:
         return model
 
 
-def classifier(model: nn.Module) -> tuple[str, nn.Linear]:
-    """The last nn.Linear and its name; ValueError where there is none."""
-    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear)]
+def classifier(model: nn.Module) -> tuple[str, nn.Linear | nn.Conv2d]:
+    """The last nn.Linear, or the last 1 x 1 convolution with a bias (timm's BiT), and its name.
+
+    Raises ValueError where there is neither.
+    """
+    modules = [*model.named_modules()]
+    layers: list[tuple[str, nn.Linear | nn.Conv2d]] = []
+    layers += [(name, layer) for name, layer in modules if isinstance(layer, nn.Linear)]
+    if not layers:
+        convolutions = [(name, layer) for name, layer in modules if isinstance(layer, nn.Conv2d)]
+        layers += [
+            (name, layer)
+            for name, layer in convolutions
+            if layer.kernel_size == (1, 1) and layer.bias is not None
+        ]
     if not layers:
         raise ValueError("the model has no nn.Linear, and so no classifier to replace")
     return layers[-1]

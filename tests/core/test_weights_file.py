@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from basin.model.weights_file import WeightsFile
+from basin.core.weights_file import WeightsFile
 
 CONTENT = b"weights"
 SHA256, MD5 = hashlib.sha256(CONTENT).hexdigest(), hashlib.md5(CONTENT).hexdigest()
