@@ -43,7 +43,7 @@ def test_readme_and_ci_have_the_same_two_commands():
 @pytest.mark.parametrize("command", [*commands()])
 def test_every_command_of_the_documents_is_a_valid_run(command):
     words = [word for word in shlex.split(command)[2:] if not word.startswith("-")]
-    first_of_each = [re.sub(r"^([\w.@/]+=)([^\[,]+),.*$", r"\1\2", word) for word in words]
+    first_of_each = [re.sub(r"^([\w.@/]+=)([^\[{,]+),.*$", r"\1\2", word) for word in words]
     register()
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
         cfg = compose("config", first_of_each)
