@@ -6,6 +6,7 @@
     python scripts/benchmark.py peer [field=value ...]     ours against plain loops of other people
     python scripts/benchmark.py eval [field=value ...]     evaluation, by the batch of its passes
     python scripts/benchmark.py models [option ...]        parameters, FLOPs, speed of every network
+    python scripts/benchmark.py members [field=value ...]  several runs in one process, and alone
     python scripts/benchmark.py startup                    help, composition, the first step
     python scripts/benchmark.py optimizers [option ...]    an update of each, against torch's
     python scripts/benchmark.py tables                     reproduce.py on 10,000 generated records
@@ -109,7 +110,21 @@ def _eval(chosen: argparse.Namespace) -> Result:
     return evaluation.measure(amount, chosen.fields)
 
 
-OF_STEPS = {"loop": _loop, "input": _input, "step": _step, "peer": _peer, "eval": _eval}
+def _members(chosen: argparse.Namespace) -> Result:
+    from benchmarks import members
+
+    amount = members.Amount(chosen.members, chosen.pairs, chosen.steps, chosen.models)
+    return members.measure(amount, chosen.fields)
+
+
+OF_STEPS = {
+    "loop": _loop,
+    "input": _input,
+    "step": _step,
+    "peer": _peer,
+    "eval": _eval,
+    "members": _members,
+}
 """Themes that take fields of train.py."""
 
 

@@ -18,6 +18,7 @@ from basin.experiment.check import Plan, check
 from basin.experiment.schema import register
 from basin.experiment.settings import Settings, run_settings
 from basin.experiment.staging import stage_settings
+from basin.training.passes import Compute
 from basin.training.precision import Precision, resolve
 from basin.training.reporting import Evaluator
 from basin.training.snapshot import Parts
@@ -44,8 +45,13 @@ def composed(overrides: Sequence[str], config: str = "config") -> DictConfig:
         return compose(config, list(overrides))
 
 
-def first_stage(overrides: Sequence[str], dataset: Any = None) -> FirstStage:
-    """Build it; `dataset`, an object with `load()`, replaces the configured one and its files."""
+def first_stage(
+    overrides: Sequence[str], dataset: Any = None, compute: Compute | None = None
+) -> FirstStage:
+    """Build it; `dataset`, an object with `load()`, replaces the configured one and its files.
+
+    compute: of the closure's passes, where it is not the configured one.
+    """
     cfg = composed(overrides)
     settings, stages = run_settings(cfg), stage_settings(cfg)
     plan = check(settings, stages)
@@ -53,7 +59,7 @@ def first_stage(overrides: Sequence[str], dataset: Any = None) -> FirstStage:
         plan = replace(plan, dataset=dataset)
     device = devices.pick(settings["device"])
     precision = Precision(resolve(settings["precision"], device), device)
-    assembly = Assembly(settings, plan, device=device, precision=precision)
+    assembly = Assembly(settings, plan, device=device, precision=precision, compute=compute)
     model, evaluator = assembly.model(), assembly.evaluator()
     assembly.seed(0)
     name, own = next(iter(stages.items()))

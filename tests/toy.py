@@ -23,6 +23,7 @@ from basin.training.input import Input
 from basin.training.loop import fit
 from basin.training.meter import Intervals
 from basin.training.network import Execution
+from basin.training.passes import alone
 from basin.training.precision import Precision
 from basin.training.reporting import Evaluator
 from basin.training.scheduling import Scheduling
@@ -105,34 +106,36 @@ def build(
     model=None,
     device: torch.device = CPU,
     compile: bool | str = False,
+    compute=None,
+    seed: int = 7,
 ) -> Parts:
     """`method(groups, model) -> (optimizer, averagers, schedules)` in a run of its own."""
     precision = precision or Precision("fp64", CPU)
-    torch.manual_seed(7)
+    torch.manual_seed(seed)
     network = (model() if model else Net(dropout)).to(
         device, precision.parameters, memory_format=torch.channels_last
     )
     groups = [{"params": list(network.parameters())}]
     optimizer, averagers, schedules = method(groups, network)
     counters = Counters()
-    order = Order(num=NUM, drawn=NUM, seed=3, device=device)
+    order = Order(num=NUM, drawn=NUM, seed=seed - 4, device=device)
     data = Input(
         examples().to(device),
         order,
         batch_size=batch_size,
         augmentations=dict(augmentations),
         prepare=prepare(precision.parameters, device),
-        seed=5,
+        seed=seed - 2,
         counters=counters,
     )
     closure = MinibatchClosure(
         network,
         cross_entropy,
         data,
-        execution=Execution(precision, micro_batch, bn_update, 11),
+        execution=Execution(precision, micro_batch, bn_update, seed + 4),
         counters=counters,
         tally=Tally(device),
-        compile=compile,
+        compute=compute or alone(network, compile),
     )
     state = TrainState(
         network, optimizer, schedules, averagers, Stage(epochs, 0.0, False), counters

@@ -14,7 +14,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     themes = made.add_subparsers(dest="theme", required=True)
-    every = (_loop, _input, _step, _peer, _models, _eval, _startup, _optimizers, _tables)
+    every = (_loop, _input, _step, _peer, _models, _eval, _members, _startup, _optimizers, _tables)
     for theme in every:
         theme(themes).add_argument("--write", action="store_true", help="to results/benchmarks")
     return made
@@ -94,6 +94,16 @@ def _eval(themes: Any) -> argparse.ArgumentParser:
     sizes.add_argument("--rounds", type=int, default=5)
     sizes.add_argument("fields", nargs="*", help=FIELDS)
     return sizes
+
+
+def _members(themes: Any) -> argparse.ArgumentParser:
+    several_runs: argparse.ArgumentParser = themes.add_parser("members", help="runs in one process")
+    several_runs.add_argument("--members", type=int, default=8)
+    several_runs.add_argument("--pairs", type=int, default=5)
+    several_runs.add_argument("--steps", type=int, default=2, help="of each member, a segment")
+    several_runs.add_argument("--models", type=several, default=("resnet20", "vgg16_bn"))
+    several_runs.add_argument("fields", nargs="*", help=FIELDS)
+    return several_runs
 
 
 def _startup(themes: Any) -> argparse.ArgumentParser:

@@ -19,6 +19,7 @@ class PointLauncher(Launcher):
     """Launches points that some sweeper has composed, or overrides of any other sweeper."""
 
     name: str  # option of hydra/launcher
+    members = False  # whether it can train several runs in one process
 
     def __init__(self, *, wait: bool, options: Mapping[str, Any]) -> None:
         """Whether to stay until every point has ended; the options of hydra.launcher."""
@@ -64,7 +65,7 @@ class PointLauncher(Launcher):
                 " not wait for it; pass hydra.launcher.wait=true"
             )
         composer = Composer(self._context.config_loader, self._config)
-        points = prepare(job_overrides, composer, load=True, ranks=self.ranks)
+        points = prepare(job_overrides, composer, load=True, ranks=self.ranks, members=self.members)
         folder = folder_of(points, Path(self._config.hydra.sweep.dir))
         record(points, folder, self._config)
         returns = self.launch_points(points, folder)

@@ -15,6 +15,7 @@ class LocalLauncher(PointLauncher):
     """Its arguments are those of configs/hydra/launcher/local.yaml."""
 
     name = "local"
+    members = True
 
     def __init__(
         self, *, devices: Sequence[Any] | None, runs_per_device: int, progress_seconds: float

@@ -46,8 +46,10 @@ class BasinSweeper(Sweeper):
             expanded = points_of(Path(self._file), words, composer)
         else:
             expanded = [*composer.expand(words)]
-        ranks = self._launcher.ranks if isinstance(self._launcher, PointLauncher) else 1
-        points = prepare(expanded, composer, load=self._load, ranks=ranks)
+        ranks, members = 1, False
+        if isinstance(self._launcher, PointLauncher):
+            ranks, members = self._launcher.ranks, self._launcher.members
+        points = prepare(expanded, composer, load=self._load, ranks=ranks, members=members)
         folder = folder_of(points, Path(self.config.hydra.sweep.dir))
         record(points, folder, self.config)
         returns: Sequence[JobReturn]

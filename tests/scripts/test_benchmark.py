@@ -10,6 +10,7 @@ from benchmarks import (
     every_model,
     images,
     loop,
+    members,
     memory,
     models,
     peak_products,
@@ -97,6 +98,16 @@ def test_step_of_two_layouts(random_images):
     assert min(parts) > 0
     assert sum(parts) == pytest.approx(values[f"{second}: all parts, profiled"].median)
     assert "host waits" not in result.text()
+
+
+def test_members_of_a_small_network(monkeypatch):
+    monkeypatch.setattr(members, "IMAGES", 64)
+    amount = members.Amount(members=2, pairs=2, steps=1, models=("lenet",))
+    result = members.measure(amount, SMALL)
+    one, several, ratio = result.rows
+    pairs = zip(several.values, one.values, strict=True)
+    assert list(ratio.values) == [a / b for a, b in pairs] and min(ratio.values) > 0
+    assert float(result.notes[0].split("differ by ")[1].split()[0]) < 1e-3
 
 
 def test_peer_in_small_epochs(random_images, monkeypatch):

@@ -78,6 +78,23 @@ def seed_generators(seed: int, device: torch.device) -> None:
         torch.mps.manual_seed(seed)
 
 
+def generator_state(device: torch.device) -> Tensor:
+    """Of the generator that dropout on a device draws from; `set_generator_state` goes back."""
+    if device.type == "cuda":
+        return torch.cuda.get_rng_state(device)
+    return torch.mps.get_rng_state() if device.type == "mps" else torch.get_rng_state()
+
+
+def set_generator_state(device: torch.device, state: Tensor) -> None:
+    """Let dropout on a device draw what it drew after `generator_state`."""
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(state)
+    else:
+        torch.set_rng_state(state)
+
+
 class CounterDraws:
     """Draws of a minibatch whose examples have the given draw numbers (B,) in a data order.
 

@@ -22,6 +22,7 @@ from basin.training.dynamics import Dynamics
 from basin.training.evaluation import score
 from basin.training.input import Input
 from basin.training.network import Execution
+from basin.training.passes import Compute, alone
 from basin.training.precision import Precision
 from basin.training.reporting import Evaluator
 from basin.training.scheduling import Scheduling
@@ -41,8 +42,13 @@ class Assembly:
         device: torch.device,
         precision: Precision,
         way: Way | None = None,
+        compute: Compute | None = None,
     ) -> None:
-        """way: in which steps are executed; None for the configured one."""
+        """way: in which steps are executed; None for the configured one.
+
+        compute: of the passes of a member of several runs; None for those of a run alone.
+        """
+        self._compute = compute
         self._settings, self._plan = settings, plan
         self._device, self._precision = device, precision
         self._way = Way.configured(settings) if way is None else way
@@ -163,7 +169,7 @@ class Assembly:
             ),
             counters=self._counters,
             tally=Tally(self._device, classes=self.dataset.score is None),
-            compile=self._way.compile,
+            compute=self._compute or alone(model, self._way.compile),
         )
 
     @staticmethod

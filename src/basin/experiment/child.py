@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from basin.experiment.frozen import FrozenJob
 from basin.experiment.job import Stopped
+from basin.experiment.members import Membership
 
 ELSEWHERE = 75
 """Exit code where another process runs the folder (EX_TEMPFAIL of sysexits.h)."""
@@ -16,8 +17,13 @@ ELSEWHERE = 75
 def main(arguments: Sequence[str]) -> int:
     """Train; returns the exit code."""
     folder, *snapshot = arguments
+    return exit_code(FrozenJob(folder, snapshot[0] if snapshot else None), None)
+
+
+def exit_code(job: FrozenJob, membership: Membership | None) -> int:
+    """Train one run; what its process ends with."""
     try:
-        outcome = FrozenJob(folder, snapshot[0] if snapshot else None)()
+        outcome = job(membership)
     except Stopped as stopped:
         return stopped.code
     except Exception:

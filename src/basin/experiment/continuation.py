@@ -19,7 +19,8 @@ class Continuation:
 
     exact: whether every process so far made the same choices of device, ranks, threads, precision,
     compilation and versions, and deterministic kernels where that is a choice, so that the run is
-    bitwise one that was never stopped.
+    bitwise one that was never stopped. A member of several runs is never that.
+    shared: whether any of these processes trained other runs too, whose time is in `seconds`.
     trunk: the stage that another run trained, and that run; None for none.
     spent: examples until the end of each stage that is behind, by its name.
     """
@@ -33,14 +34,16 @@ class Continuation:
             self._refuse_foreign(self.content)
             before = self.content["choices"]["precision"]  # not chosen again
             self.precision = resolve(before, job.device)
-        self._choices = choices(job.device, self.precision, job.way)
+        self._choices = choices(job.device, self.precision, job.way) | {"members": job.members}
         now = self._choices
-        earlier = now if self.content is None else {"ranks": 1, **self.content["choices"]}
+        unsaid = {"ranks": 1, "members": 1}  # in an older checkpoint
+        earlier = now if self.content is None else {**unsaid, **self.content["choices"]}
         differing = [f"{k} {v} -> {now.get(k)}" for k, v in earlier.items() if v != now.get(k)]
         repeatable = job.device.type == "cpu" or job.settings["runtime"]["deterministic"]
-        self.exact = self.content is None or (
-            not differing and repeatable and self.content["exact"]
+        self.exact = job.members == 1 and (
+            self.content is None or (not differing and repeatable and self.content["exact"])
         )
+        self.shared = job.members > 1 or bool(self.content and self.content.get("shared"))
         self.computed = {**now, **flags()}
         self._differing = differing
 
@@ -99,6 +102,7 @@ class Continuation:
             "choices": self._choices,
             "tuning": self._job.tuning,
             "exact": self.exact,
+            "shared": self.shared,
             "position": position(),
             "epoch": epoch,
         }

@@ -80,6 +80,7 @@ def execute(job: Job, output: Sink, before: Continuation) -> Outcome:
         device=job.device,
         precision=Precision(before.precision, job.device),
         way=job.way,
+        compute=None if job.membership is None else job.membership.compute,
     )
     model, evaluator = assembly.model(), assembly.evaluator()
     outcome: Outcome | None = None
@@ -103,6 +104,7 @@ def execute(job: Job, output: Sink, before: Continuation) -> Outcome:
             output=output,
             interrupted=job.interrupted,
             header=partial(before.header, index, output.position),
+            alone=job.membership is None,
         )
         content = before.of(index)
         if content is not None:

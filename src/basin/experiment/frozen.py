@@ -13,6 +13,7 @@ import basin
 from basin.core.files import write_atomically
 from basin.experiment.group import ToldByRank0
 from basin.experiment.job import tell
+from basin.experiment.members import Membership
 from basin.experiment.point import Point
 from basin.experiment.run import run_point
 from basin.experiment.schema import register
@@ -52,8 +53,11 @@ class FrozenJob:
     folder: str  # of the run, absolute
     snapshot: str | None  # the code that it was frozen with; None: whatever is imported
 
-    def __call__(self) -> str:
-        """Train; rank 0 returns `done` or `running elsewhere`. What fails is in status.json too."""
+    def __call__(self, membership: Membership | None = None) -> str:
+        """Train; rank 0 returns `done` or `running elsewhere`. What fails is in status.json too.
+
+        membership: None for a run that has its process to itself.
+        """
         folder = Path(self.folder)
         try:
             self._check_code()
@@ -64,7 +68,7 @@ class FrozenJob:
                     f"{folder} was frozen by another version: this one calls it {point.name};"
                     " give the sweep's command again"
                 )
-            run_point(point, sequel=False)
+            run_point(point, sequel=False, membership=membership)
         except ToldByRank0:
             return "as rank 0 says"
         except RunningElsewhere as error:

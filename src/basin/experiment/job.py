@@ -12,6 +12,7 @@ import torch
 from basin.core.scores import headline, score_text
 from basin.experiment.check import Plan
 from basin.experiment.folder import RunFolder
+from basin.experiment.members import Membership
 from basin.experiment.settings import Settings
 from basin.experiment.stage_end import keep_end
 from basin.experiment.way import Way
@@ -50,6 +51,12 @@ class Job:
     tuning: dict[str, Any] | None  # what that was chosen by; None: the configuration
     permit: Callable[[], None]
     interrupted: Callable[[], int]  # training.bookkeeping.Bookkeeping's
+    membership: Membership | None  # of a run that has its process to itself: none
+
+    @property
+    def members(self) -> int:
+        """Runs that were begun together in this process."""
+        return 1 if self.membership is None else self.membership.members
 
     @property
     def epochs(self) -> float:

@@ -16,6 +16,7 @@ from basin.experiment.child import ELSEWHERE
 from basin.experiment.environment import code_root
 from basin.experiment.frozen import FrozenJob
 from basin.experiment.job import Stopped, tell
+from basin.experiment.members import grouped
 from basin.experiment.point import Point
 from basin.experiment.points import own_words
 from basin.experiment.submit import Launching, submit
@@ -57,11 +58,15 @@ class Local:
         """
         folders = [point.folder.path.resolve() for point in points]
         labels = own_words([point.words for point in points])
+        by_folder = dict(zip(folders, points, strict=True))
         self._labels = {f: label or f.name for f, label in zip(folders, labels, strict=True)}
         submit(points, Launching("local", sweep, lambda jobs: start(jobs, sweep)))
-        tell(f"{len(queue)} of {len(points)} points to run, {len(self._slots)} at a time")
+        groups = grouped([(one, by_folder[Path(one[0].folder)]) for one in queue])
+        few = "" if len(groups) == len(queue) else f" in {len(groups)} processes"
+        at_a_time = f"{len(self._slots)} at a time"
+        tell(f"{len(queue)} of {len(points)} points to run{few}, {at_a_time}")
         with Interrupt() as interrupt, announced(sweep):
-            self._work(queue, interrupt)
+            self._work(groups, interrupt)
         states = [self._state(now) for now in look(folders)]
         print(overview(read_table(sweep).rows, states), flush=True)
         tell(f"sweep folder: {sweep}")
@@ -70,14 +75,21 @@ class Local:
             raise Stopped(interrupt.resignal())
         return [_returned(*pair) for pair in zip(points, states, strict=True)]
 
-    def _work(self, queue: Queue, interrupt: Interrupt) -> None:
-        folders = [Path(job.folder) for job, _ in queue]
-        events = Events(
-            started=lambda number, slot: self._started(folders[number], slot),
-            ended=lambda number, code: self._ended(folders[number], code, len(queue)),
-            tick=self._speak,
-        )
-        Pool(self._slots, events).run([task(job, log) for job, log in queue], interrupt)
+    def _work(self, groups: Sequence[Queue], interrupt: Interrupt) -> None:
+        """A process for each group of runs."""
+        folders = [[Path(job.folder) for job, _ in group] for group in groups]
+        total = sum(map(len, groups))
+
+        def started(number: int, slot: Slot) -> None:
+            for folder in folders[number]:
+                self._started(folder, slot)
+
+        def ended(number: int, code: int) -> None:
+            for folder in folders[number]:
+                self._ended(folder, code, total)
+
+        events = Events(started=started, ended=ended, tick=self._speak)
+        Pool(self._slots, events).run([process_of(group) for group in groups], interrupt)
 
     def _started(self, folder: Path, slot: Slot) -> None:
         self._slot_of[folder] = slot.name
@@ -118,13 +130,30 @@ def _returned(point: Point, now: RunState) -> JobReturn:
     return submitted(point, now) if now.state == "running elsewhere" else ended(point, now)
 
 
+def process_of(group: Queue) -> Task:
+    """The process of one run, or of several; they write to the log of the first."""
+    (first, log), *others = group
+    if not others:
+        return task(first, log)
+    for _, other in others:
+        other.parent.mkdir(parents=True, exist_ok=True)
+        with other.open("a") as file:
+            file.write(f"a member of the process that writes to {log.name}\n")
+    folders = [job.folder for job, _ in group]
+    return _python("basin.experiment.member_process", [first.snapshot or "-", *folders], first, log)
+
+
 def task(job: FrozenJob, log: Path) -> Task:
-    """The process of a payload, with its code first on the path."""
+    """The process of a payload."""
+    snapshot = [job.snapshot] if job.snapshot else []
+    return _python("basin.experiment.child", [job.folder, *snapshot], job, log)
+
+
+def _python(module: str, arguments: Sequence[str], job: FrozenJob, log: Path) -> Task:
+    """With the code of a payload first on the path."""
     source = Path(job.snapshot) / "src" if job.snapshot else code_root() / "src"
     path = os.pathsep.join(filter(None, (str(source), os.environ.get("PYTHONPATH"))))
-    snapshot = [job.snapshot] if job.snapshot else []
-    command = [sys.executable, "-m", "basin.experiment.child", job.folder, *snapshot]
-    return Task(command, {"PYTHONPATH": path}, log)
+    return Task([sys.executable, "-m", module, *arguments], {"PYTHONPATH": path}, log)
 
 
 def slots(devices: Sequence[str] | None, runs_per_device: int) -> list[Slot]:

@@ -15,6 +15,8 @@ from torch import nn
 from basin.experiment.check import Plan, check, flops_of
 from basin.experiment.composer import Composer
 from basin.experiment.job import tell
+from basin.experiment.members import most
+from basin.experiment.members_check import check_members, refuse_members
 from basin.experiment.point import Point
 from basin.experiment.settings import SEEDS
 
@@ -84,14 +86,20 @@ def own_words(points: Sequence[Sequence[str]]) -> list[str]:
 
 
 def prepare(
-    words: Sequence[Sequence[str]], composer: Composer, *, load: bool, ranks: int
+    words: Sequence[Sequence[str]],
+    composer: Composer,
+    *,
+    load: bool,
+    ranks: int,
+    members: bool = False,
 ) -> list[Point]:
     """Compose and check every point, each run once. Raises BadPoints naming all that are bad.
 
     load: read each data set too, fetching what is not there, so that no job finds it missing.
     ranks: processes of each run.
+    members: several may be trained in one process, where they ask for it.
     """
-    checker, points = Checker(load=load, ranks=ranks), list[Point]()
+    checker, points = Checker(load=load, ranks=ranks, members=members), list[Point]()
     errors: dict[str, BadPoint] = {}
     for name, one in zip(own_words(words), words, strict=True):
         try:
@@ -114,8 +122,8 @@ def prepare(
 class Checker:
     """`check` of many points, each distinct part of the work once."""
 
-    def __init__(self, *, load: bool, ranks: int) -> None:
-        self._load, self._ranks = load, ranks
+    def __init__(self, *, load: bool, ranks: int, members: bool) -> None:
+        self._load, self._ranks, self._members = load, ranks, members
         self._checked: set[str] = set()
         self._loaded: dict[str, Exception | None] = {}
         self._flops: dict[str, int] = {}
@@ -126,6 +134,10 @@ class Checker:
         if key in self._checked:
             return
         plan = check(point.settings, point.stages, ranks=self._ranks, flops=self._count(point))
+        if not self._members:
+            refuse_members(point.settings)
+        elif most(point.settings) > 1:
+            check_members(point, plan)
         self._read(point, plan)
         self._checked.add(key)
 

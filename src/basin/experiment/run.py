@@ -17,6 +17,8 @@ from basin.experiment.follow import follow
 from basin.experiment.group import joined, leading, together
 from basin.experiment.job import Job, Stopped, tell
 from basin.experiment.lead import lead
+from basin.experiment.members import Membership
+from basin.experiment.members_check import refuse_members
 from basin.experiment.point import Point, point_of
 from basin.experiment.summary import final_score, present
 from basin.experiment.way import Way
@@ -31,14 +33,18 @@ def run(cfg: DictConfig) -> float:
     """Hydra's task: train what a configuration says; returns the score that sweeps read."""
     hydra_config = HydraConfig.get()
     point = point_of(cfg, hydra_config.overrides.task, hydra_config.runtime.choices)
+    refuse_members(point.settings)
     return run_point(point, sequel=hydra_config.mode == RunMode.MULTIRUN)
 
 
-def run_point(point: Point, *, sequel: bool, dataset: Any = None) -> float:
+def run_point(
+    point: Point, *, sequel: bool, dataset: Any = None, membership: Membership | None = None
+) -> float:
     """Train a point, or continue it, or report it where it is finished.
 
     sequel: whether other points follow in this process; a signal then stops them too.
     dataset: an object with `load()` in the place of the configured one, which it has read before.
+    membership: where several runs share this process.
     Returns the score that sweeps read (error in per cent, excess risk): of the validation part at
     the last epoch, or of the test part where there is no split. Raises ValueError for anything
     wrong with the input.
@@ -62,7 +68,8 @@ def run_point(point: Point, *, sequel: bool, dataset: Any = None) -> float:
             way=Way.configured(settings),
             tuning=None,
             permit=lambda: None,
-            interrupted=lambda: 0,
+            interrupted=lambda: 0 if membership is None else membership.interrupted(),
+            membership=membership,
         )
         return _follow(job, ranks) if ranks.rank else _lead(job, ranks, sequel=sequel)
 
@@ -75,7 +82,7 @@ def _lead(job: Job, ranks: Ranks, *, sequel: bool) -> float:
             held = replace(
                 job,
                 permit=lock.check,
-                interrupted=lambda: interrupt.signal or int(lock.lost),
+                interrupted=lambda: interrupt.signal or job.interrupted() or int(lock.lost),
             )
             try:
                 record = lead(held, announce)

@@ -14,6 +14,7 @@ from basin.core.protocols import Dataset
 from basin.core.scores import headline
 from basin.experiment import build
 from basin.experiment.check import check
+from basin.experiment.members_check import refuse_members
 from basin.experiment.point import Point
 from basin.experiment.recipes import composed, composing
 from basin.experiment.run import run_point
@@ -54,6 +55,7 @@ class Runs:
         """A run that could be trained, on a split that is held out. Raises ValueError if not."""
         point = self.point(words)
         check(point.settings, point.stages)
+        refuse_members(point.settings)
         if not point.settings["dataset"].get("validation"):
             raise ValueError(
                 "dataset.validation=0: a search scores on examples that are held out of the"

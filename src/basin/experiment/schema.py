@@ -27,6 +27,7 @@ MACHINE_ONLY = (
     "runtime.keep_end",
     "runtime.snapshot",
     "runtime.profile",
+    "runtime.members",
     "metrics",
     "model.runs",
     "dataset.root",
@@ -51,6 +52,7 @@ class Runtime:
     keep_end: bool = MISSING
     snapshot: bool = MISSING
     profile: bool = MISSING
+    members: int | None = MISSING
 
 
 @dataclass

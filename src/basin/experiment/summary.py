@@ -61,6 +61,7 @@ def finish(job: Job, outcome: Outcome, before: Continuation) -> dict[str, Any]:
             "forward_only": counters.forward_only / order.num,
             "passes": counters.drawn / order.num,
             "seconds": seconds,
+            **({"shared": True} if before.shared else {}),
             **({} if meter.joules is None else {"kwh": meter.joules / JOULES_PER_KWH}),
             "step_milliseconds": 1000 * seconds / max(counters.step, 1),
             "images_per_second": counters.drawn / max(seconds, 1e-9),

@@ -54,10 +54,15 @@ class Bookkeeping:
         output: Output,
         interrupted: Callable[[], int],
         header: Callable[[float], dict[str, Any]],
+        alone: bool = True,
     ) -> None:
-        """interrupted: 0, or why this rank should stop: a signal's number, or 1."""
+        """interrupted: 0, or why this rank should stop: a signal's number, or 1.
+
+        alone: no other run shares this process, whose energy would be counted for both.
+        """
         self.parts, self.evaluator = parts, evaluator
-        self.meter = Meter(None if Ranks().size > 1 else energy_counter(parts.precision.device))
+        counted = alone and Ranks().size == 1
+        self.meter = Meter(energy_counter(parts.precision.device) if counted else None)
         self.batches: Batches = parts.closure.input.batches
         self._order = parts.closure.input.order
         self._intervals, self._output = intervals, output

@@ -20,7 +20,8 @@ from basin.core.sampled import sampled
 from basin.training.distributed import Ranks
 from basin.training.input import Input
 from basin.training.minibatch import Minibatch
-from basin.training.network import GRAPHS, Execution, Network, compiled
+from basin.training.network import Execution, Network
+from basin.training.passes import Compute, Pass
 from basin.training.ranges import part
 from basin.training.synced_batchnorm import synchronised
 from basin.training.tally import ADVICE, NonFinite, Tally
@@ -38,12 +39,13 @@ class MinibatchClosure:
         execution: Execution,
         counters: Counters,
         tally: Tally,
-        compile: bool | str,
+        compute: Compute,
     ) -> None:
+        """compute: does the passes (training.passes)."""
         self.model, self.input, self.tally = model, data, tally
         self.losses = torch.empty(0)
         self._objective, self._execution, self._counters = objective, execution, counters
-        self._forward, self._graphs = compiled(model, compile), compile == GRAPHS
+        self._compute = compute
         self._ranks = Ranks()
         self._networks: weakref.WeakKeyDictionary[nn.Module, Network] = weakref.WeakKeyDictionary()
         self._batch: Minibatch | None = None
@@ -162,29 +164,24 @@ class MinibatchClosure:
         return self._chunked[key].chunk(piece.size / whole)
 
     def _piece(
-        self, network: Network, piece: Minibatch, count: bool, backward: bool, divisor: int
+        self, network: Network, piece: Minibatch, track_stats: bool, backward: bool, divisor: int
     ) -> Tensor:
         """Losses (b,) of one forward pass; with `backward`, their sum's gradient over `divisor`."""
-        seed = derive(self._execution.seed, piece.stream, piece.first)
-        seed_generators(seed, piece.images.device)
-        own = network.model is self.model
-        forward = self._forward if own else network.model
-        with part("forward"):
-            with self._execution.precision.autocast():
-                logits = forward(piece.images)
-            losses = self._objective(logits, piece.targets)  # (b,)
-            for module in network.sampled:
-                losses = losses + module.penalty()
-        if backward:
-            scale = self._execution.precision.scale
-            factor = (scale.scale if scale else 1.0) / divisor
-            with part("backward"):
-                (losses.sum() * factor).backward()
-                if self._graphs and own:
-                    network.own_gradients_()
-        if count and backward:
+        scale = self._execution.precision.scale
+        one = Pass(
+            network,
+            piece,
+            self._objective,
+            self._execution,
+            factor=(scale.scale if scale else 1.0) / divisor if backward else None,
+            track_stats=track_stats,
+            own=network.model is self.model,
+            whole=piece.size == (self._whole or self.size),
+        )
+        logits, losses = self._compute(one)
+        if track_stats and backward:
             self.tally.add(losses, logits, piece.targets, num=piece.size)
-        return losses.detach()
+        return losses
 
     def _count(self, backward: bool) -> None:
         if backward:

@@ -41,6 +41,8 @@ class Rates:
             cost, kinds = record.head["cost"], record.head.get("work")
             if record.head.get("device") != self.device or not kinds or not cost.get("epochs"):
                 continue
+            if cost.get("shared"):  # its seconds are those of other runs too
+                continue
             self.epochs.setdefault(kinds["exact"], []).append(cost["seconds"] / cost["epochs"])
             if not cost.get("images_per_second") or not cost["passes"]:
                 continue
