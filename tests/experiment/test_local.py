@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from basin.experiment import local
 from basin.experiment.child import ELSEWHERE, main
 from basin.experiment.frozen import FrozenJob
-from basin.experiment.local import slots, task
+from basin.experiment.local import slots
+from basin.experiment.local_process import task
 from basin.launch.lock import RunLock
 from hydra_plugins.basin_local import LocalLauncher
 

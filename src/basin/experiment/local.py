@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,24 +12,21 @@ import torch
 from hydra.core.utils import JobReturn
 
 from basin.experiment.child import ELSEWHERE
-from basin.experiment.environment import code_root
 from basin.experiment.frozen import FrozenJob
 from basin.experiment.job import Stopped, tell
+from basin.experiment.local_process import Queue, process_of
 from basin.experiment.members import grouped
 from basin.experiment.point import Point
 from basin.experiment.points import own_words
 from basin.experiment.submit import Launching, submit
 from basin.experiment.sweep import ended, submitted
 from basin.launch.overview import overview
-from basin.launch.pool import Events, Pool, Slot, Task
+from basin.launch.pool import Events, Pool, Slot
 from basin.launch.signals import Interrupt
 from basin.launch.state import RunState, look
 from basin.launch.status import Status, read_status
 from basin.launch.stop import announced
 from basin.launch.table import read_table
-
-Queue = list[tuple[FrozenJob, Path]]
-"""Payloads and their logs, in order."""
 
 
 class Local:
@@ -128,32 +124,6 @@ class Local:
 
 def _returned(point: Point, now: RunState) -> JobReturn:
     return submitted(point, now) if now.state == "running elsewhere" else ended(point, now)
-
-
-def process_of(group: Queue) -> Task:
-    """The process of one run, or of several; they write to the log of the first."""
-    (first, log), *others = group
-    if not others:
-        return task(first, log)
-    for _, other in others:
-        other.parent.mkdir(parents=True, exist_ok=True)
-        with other.open("a") as file:
-            file.write(f"a member of the process that writes to {log.name}\n")
-    folders = [job.folder for job, _ in group]
-    return _python("basin.experiment.member_process", [first.snapshot or "-", *folders], first, log)
-
-
-def task(job: FrozenJob, log: Path) -> Task:
-    """The process of a payload."""
-    snapshot = [job.snapshot] if job.snapshot else []
-    return _python("basin.experiment.child", [job.folder, *snapshot], job, log)
-
-
-def _python(module: str, arguments: Sequence[str], job: FrozenJob, log: Path) -> Task:
-    """With the code of a payload first on the path."""
-    source = Path(job.snapshot) / "src" if job.snapshot else code_root() / "src"
-    path = os.pathsep.join(filter(None, (str(source), os.environ.get("PYTHONPATH"))))
-    return Task([sys.executable, "-m", module, *arguments], {"PYTHONPATH": path}, log)
 
 
 def slots(devices: Sequence[str] | None, runs_per_device: int) -> list[Slot]:
