@@ -114,6 +114,12 @@ def test_bad_input_is_named_with_what_is_allowed(refused, arguments, words):
     assert len(error.splitlines()) < 60
 
 
+@pytest.mark.parametrize("network", ["vgg16", "preresnet164", "wrn_28_10"])
+def test_the_ends_of_a_published_curve_have_to_be_named(network, refused):
+    error = refused(f"experiment=fge/{network}_cifar100_curve")
+    assert "model.start=RUN_0" in error and "there is no such folder" in error
+
+
 def test_a_renamed_key_is_answered_with_its_new_name(refused, monkeypatch):
     monkeypatch.setitem(RENAMED, "learning_rate", "lr")
     assert "learning_rate is now called lr" in refused("learning_rate=3")
