@@ -98,6 +98,17 @@ def test_lengths_in_steps_and_dropped_images_are_of_the_stage_s_batch():
             ],
             "^stages.more.clock=run with a schedule of '3 steps'.*; give epochs",
         ),
+        (
+            ["+stages.more.batch_size=8", "+stages.more.clock=run", "schedule=hyperrule"],
+            "^stages.more.clock=run with a schedule of schedule.lr=.*HyperRule: .*train has 128",
+        ),
+        (
+            [
+                *("+stages.more.batch_size=8", "+stages.more.optimizer_state=keep"),
+                "optimizer=replicated_sgd",
+            ],
+            "^stages.more.optimizer_state=keep with optimizer=.*ReplicatedSGD, .* take fresh",
+        ),
     ],
 )
 def test_what_is_refused(words, message):

@@ -2,9 +2,11 @@ import copy
 
 import pytest
 import torch
+from test_configs import settings_of
 from toy import build, same, train, weights
 from toy_problems import Drifting, Problem, close, trajectory
 
+from basin.experiment.check import check
 from basin.optimizer.lookahead import Lookahead, interpolate_
 from basin.optimizer.sgd import SGD
 
@@ -120,6 +122,13 @@ def test_slow_weights_are_a_solution_with_the_live_buffers():
 def test_what_it_refuses(fields, message):
     with pytest.raises(ValueError, match=message):
         lookahead(Drifting(), **fields)
+
+
+def test_a_sphere_is_not_left():
+    settings = ["dataset=digits", "model=convnet_si", "optimizer=lookahead"]
+    with pytest.raises(ValueError, match="around sphere leaves the sphere"):
+        check(*settings_of(*settings, "optimizer@optimizer.base=sphere"))
+    check(*settings_of(*settings[:2], "optimizer=sphere", "optimizer@optimizer.base=lookahead"))
 
 
 def test_large_weights_meet_in_parts_whatever_their_shape_and_layout(monkeypatch):

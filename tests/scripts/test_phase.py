@@ -36,6 +36,9 @@ def test_the_equilibrium_is_the_papers():
     settings = {"weight_decay": 0.001, "optimizer": {"_target_": "basin.optimizer.sgd.SGD"}}
     run = Run(path=None, settings=settings, lines=[{"lr": 0.01}], record=None)
     assert equilibrium(run) == pytest.approx(0.0044721, rel=1e-4)
+    settings["optimizer"]["momentum"] = 0.9
+    assert equilibrium(run) is None
+    settings["optimizer"]["momentum"] = 0.0
     settings["weight_decay"] = 0.0
     assert equilibrium(run) is None
     settings |= {"weight_decay": 0.1, "optimizer": {"_target_": "basin.optimizer.sphere.Sphere"}}

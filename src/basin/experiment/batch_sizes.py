@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
+
+import hydra
 
 from basin.core.clock import DURATION
 from basin.experiment.settings import Settings
+from basin.experiment.targets import targets
 
 
 def check_batch_sizes(stages: dict[str, Settings]) -> None:
@@ -19,16 +23,44 @@ def check_batch_sizes(stages: dict[str, Settings]) -> None:
             f"runtime.autotune=true measures steps of one batch size ({different}); set"
             " runtime.compile and model.channels_last instead"
         )
-    for name, settings in stages.items():
-        own = settings["stage"]
-        if own["clock"] != "run":
-            continue
-        for length in _durations([own["horizon"], settings["schedule"]]):
-            if "step" in length.lower():
-                raise ValueError(
-                    f"stages.{name}.clock=run with a schedule of {length!r}: an update is another"
-                    f" part of an epoch in each stage ({different}); give epochs"
-                )
+    for before, settings in pairwise(stages.values()):
+        if before["batch_size"] != settings["batch_size"]:
+            _check_kept(settings)
+    for settings in stages.values():
+        if settings["stage"]["clock"] == "run":
+            _check_clock(settings, different)
+
+
+def _check_clock(settings: Settings, different: str) -> None:
+    own = settings["stage"]
+    of_steps = (text for text in _durations([own["horizon"], settings["schedule"]]))
+    found = [repr(text) for text in of_steps if "step" in text.lower()]
+    for kind in found + _counting(settings, "schedule"):
+        raise ValueError(
+            f"stages.{own['name']}.clock=run with a schedule of {kind}: an update is another part"
+            f" of an epoch in each stage ({different}); give epochs, or one batch size"
+        )
+
+
+def _check_kept(settings: Settings) -> None:
+    name, size = settings["stage"]["name"], settings["batch_size"]
+    if settings["stage"]["optimizer_state"] != "keep":
+        return
+    for kind in _counting(settings, "optimizer"):
+        raise ValueError(
+            f"stages.{name}.optimizer_state=keep with {kind}, which counts updates: with"
+            f" batch_size={size} an epoch has another number of them; take fresh, or one batch size"
+        )
+
+
+def _counting(settings: Settings, group: str) -> list[str]:
+    """Where in a group something goes by updates of one batch size (`counts_updates`)."""
+    found = targets(settings[group], group)
+    return [
+        f"{path}={node['_target_']}"
+        for path, node in found
+        if getattr(hydra.utils.get_object(node["_target_"]), "counts_updates", False)
+    ]
 
 
 def _durations(settings: Any) -> list[str]:

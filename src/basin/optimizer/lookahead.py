@@ -20,6 +20,7 @@ from basin.core.parameters import (
 )
 from basin.core.protocols import Batches, Optimizer
 from basin.optimizer.ranges import above_0, at_most_1, one_of
+from basin.optimizer.sphere import Sphere
 from basin.optimizer.wrapper import Wrapper, refuse_replicas
 
 MOMENTA = ("none", "reset", "pullback")
@@ -73,6 +74,11 @@ class Lookahead(Wrapper, Predicting, Following):
             raise ValueError(f"k={k} is less than 1: the base takes k steps between meetings")
         one_of(MOMENTA, momentum=momentum)
         refuse_replicas(base, "lookahead")
+        if any(isinstance(level, Sphere) for level in levels(base)):
+            raise ValueError(
+                "lookahead around sphere leaves the sphere, between whose points it interpolates;"
+                " take optimizer=sphere optimizer@optimizer.base=lookahead"
+            )
         if momentum != "none" and not keeps_momentum(base):
             raise ValueError(f"momentum={momentum}: the base has no momentum; take momentum=none")
         self._model = model

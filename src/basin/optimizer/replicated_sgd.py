@@ -34,6 +34,9 @@ class ReplicatedSGD(Predicting, Following):
     the distribution of a fresh draw; gamma is measured on a minibatch, not on the training set.
     """
 
+    counts_updates = True
+    """Epochs are told from the updates so far: of one batch size."""
+
     def __init__(
         self,
         params: Parameters,

@@ -57,10 +57,11 @@ def draw_phases(runs: Sequence[Run], names: Sequence[str], output: Path) -> None
 def equilibrium(run: Run) -> float | None:
     """effective rate x effective gradient norm where the norm stands still: sqrt(1 - (1 - a)^2).
 
-    a = lr weight_decay of the last line, of plain SGD with L2; None without decay, and for any
-    other optimizer, which has another equilibrium or none.
+    a = lr weight_decay of the last line, of SGD with L2; None without decay, with momentum, and
+    for any other optimizer, which has another equilibrium or none.
     """
-    if not run.settings["optimizer"]["_target_"].endswith(".SGD"):
+    optimizer = run.settings["optimizer"]
+    if not optimizer["_target_"].endswith(".SGD") or optimizer.get("momentum"):
         return None
     a = run.lines[-1]["lr"] * (run.settings.get("weight_decay") or 0.0)
     return sqrt(1 - (1 - a) ** 2) if 0 < a < 1 else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 from basin.core.clock import Clock
 from basin.core.schedules import Stateless, check_length, check_positive
@@ -24,6 +25,9 @@ class HyperRule(Stateless):
     sizes: Sequence[int]  # examples, increasing
     supports: Sequence[Sequence[int]]  # updates, increasing; one more row than sizes
     gamma: float
+
+    counts_updates: ClassVar[bool] = True
+    """Its supports are updates, of one batch size."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(self.sizes))
