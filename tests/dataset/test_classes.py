@@ -111,7 +111,9 @@ def test_rules_go_by_the_number_of_examples_and_not_of_what_a_pass_draws(words, 
     words = ["dataset=few_shot", "dataset@dataset.base=digits", "batch_size=64", *words]
     words += ["model=wrn_16_1", "augment=none", "schedule=hyperrule"]
     check(*settings_of(*words, "epochs=500 steps"))
-    with pytest.raises(ValueError, match=f"the rule of {size} examples ends after 500: "):
+    with pytest.raises(
+        ValueError, match=f"the rule of {size} examples has 500: pass epochs='500 steps'"
+    ):
         check(*settings_of(*words, "epochs=10000 steps"))
 
 

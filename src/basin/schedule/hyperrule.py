@@ -33,10 +33,11 @@ class HyperRule(Stateless):
         check_positive("gamma", self.gamma)
         self._check_table()
         end, updates = self.rule[-1], self.clock.steps(self.epochs)
-        if updates > end:
+        if updates != end:
             raise ValueError(
-                f"epochs={self.epochs:g} is {updates:.0f} updates, but the rule of"
-                f" {self.clock.size} examples ends after {end}: pass 'epochs={end} steps'"
+                f"epochs={self.epochs:g} is {updates:g} updates, but the rule of"
+                f" {self.clock.size} examples has {end}: pass epochs='{end} steps', or other"
+                " supports"
             )
 
     def _check_table(self) -> None:
