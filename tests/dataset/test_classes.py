@@ -34,7 +34,8 @@ class Base:
 
     def load(self):
         small = part(torch.arange(8) % 4)
-        return Dataset(part(self.train), small, small, NAMES, (2, 1, 1), (0.5,) * 2, (0.2,) * 2)
+        values = (2, 1, 1), (0.5,) * 2, (0.2,) * 2
+        return Dataset(part(self.train), small, small, NAMES, *values, notes={"label_noise": 0.4})
 
 
 def few(per_class=3, seed=0, fill=None, base=None):
@@ -85,6 +86,11 @@ def test_every_class_has_as_many_and_the_choice_goes_by_the_seed():
     assert rows[0] < rows[1] and rows[0] != rows[2] and [*map(len, rows)] == [12, 20, 12]
     data = few().load()
     assert data.train.labels.bincount().tolist() == [3, 3, 3, 3] and len(data.test) == 8
+
+
+def test_a_share_of_all_labels_is_not_called_one_of_the_kept():
+    assert few().load().notes == {"base_label_noise": 0.4}
+    assert Classes(base=Base(), keep=["ant", "bee"]).load().notes == {"base_label_noise": 0.4}
 
 
 SEEDED = [(0, 3), (0, 5), (1, 3)]

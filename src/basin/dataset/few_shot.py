@@ -10,7 +10,7 @@ import torch
 from basin.core.protocols import Dataset
 from basin.core.random import derive, permutation
 from basin.dataset.facts import Facts, check_whole
-from basin.dataset.wrapped import Wrapped, resident
+from basin.dataset.wrapped import Wrapped, base_notes, resident
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,4 +73,4 @@ class FewShot(Wrapped):
             order = permutation(derive(self.seed, "few_shot", number), len(rows), rows.device)
             chosen.append(rows[order[: self.per_class]])
         rows = torch.cat(chosen).sort().values.repeat(self.copies)
-        return replace(data, train=train.subset(rows))
+        return replace(data, train=train.subset(rows), notes=base_notes(data))
