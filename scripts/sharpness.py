@@ -4,8 +4,9 @@
     python scripts/sharpness.py rays=[RUN/last,RUN/swa] [field=value ...]
     python scripts/sharpness.py correlate=[RUN,RUN,RUN,...] [field=value ...]
 
-run           a run folder, or RUN/SOLUTION: every measure is a line; OUT.npz, OUT_energy.png,
-              OUT_slice.png, OUT_plane.png, OUT_spectrum.png
+run           RUN or RUN/SOLUTION, RUN being a run folder or its name in results=results/runs, here
+              and below: every measure is a line; OUT.npz, OUT_energy.png, OUT_slice.png,
+              OUT_plane.png, OUT_spectrum.png
 rays          two solutions of one shape: scores along w + t d / |d|, with BN statistics of every
               point; OUT.npz, OUT.png
 correlate     three or more: Kendall and Spearman of every measure with the test error, with

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -18,11 +17,11 @@ from flatness.options import Options
 def correlate_runs(options: Options) -> None:
     """Rank correlations over runs."""
     numbers, picture = beside(options.out, ".npz"), beside(options.out, ".png")
-    files_of("correlate", options.correlate)
+    files_of("correlate", options.correlate, options)
     errors, rows = [], []
     for place in options.correlate:
         print(place)
-        run = opened(Path(place), options)
+        run = opened(place, options)
         test = partial(run.test, limit=options.test)
         landscape = Landscape(run.solution(), run.objective, test)
         errors.append(landscape.score(landscape.origin).error)

@@ -17,7 +17,7 @@ from basin.analysis.lanczos import Spectrum, spectrum
 from basin.analysis.landscape import Landscape
 from basin.analysis.noise_scale import check_chunks, noise_scale
 from basin.analysis.slices import line_slice, plane_slice
-from basin.core.solutions import solution_file
+from basin.core.solutions import place_of, solution_file
 from basin.experiment.finished import FinishedRun
 from flatness.options import Options
 
@@ -41,17 +41,17 @@ class Found:
         print(f"{name:36} {value:.6g}", flush=True)
 
 
-def files_of(option: str, places: Sequence[str]) -> list[Path]:
+def files_of(option: str, places: Sequence[str], options: Options) -> list[Path]:
     """Weights of several solutions; ValueError where one is not there, or is there twice."""
-    files = [solution_file(Path(place)).resolve() for place in places]
+    files = [solution_file(place_of(place, results=options.results)).resolve() for place in places]
     if len({*files}) < len(files):
         raise ValueError(f"{option}={places}: a solution is there twice; give each once")
     return files
 
 
-def opened(place: Any, options: Options) -> FinishedRun:
+def opened(place: str, options: Options) -> FinishedRun:
     """A run; ValueError where its data have no classes."""
-    run = FinishedRun(place, device=options.device)
+    run = FinishedRun(place_of(place, results=options.results), device=options.device)
     if run.dataset.score is not None:
         raise ValueError(f"{run.path}: its data have no classes, and its networks no error")
     return run

@@ -39,6 +39,7 @@ class Options:
     seed: int = 0
     device: str = "auto"
     out: str = "sharpness"
+    results: str = "results/runs"
 
 
 def validated(options: Options) -> None:

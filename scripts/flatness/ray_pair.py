@@ -18,8 +18,8 @@ from flatness.options import Options
 def two_solutions(options: Options) -> None:
     """Rays from two solutions, on the data of the first."""
     numbers, picture = beside(options.out, ".npz"), beside(options.out, ".png")
-    files = files_of("rays", options.rays)
-    run = opened(Path(options.rays[0]), options)
+    files = files_of("rays", options.rays, options)
+    run = opened(options.rays[0], options)
     measure = scorer(run, 0.0, False, options.train, options.test)
     ts = np.linspace(0, options.distance, options.points)
     found = {}

@@ -19,7 +19,7 @@ from flatness.options import Options
 def one_solution(options: Options) -> None:
     """Every measure of a solution."""
     numbers = beside(options.out, ".npz")
-    run = opened(Path(options.run or ""), options)
+    run = opened(options.run or "", options)
     found = measured(run, options)
     arrays: dict[str, Any] = dict(found.numbers)
     for kind, values in found.energy.items():

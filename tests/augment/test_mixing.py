@@ -90,9 +90,10 @@ def test_bad_values_are_refused():
 
 def test_mixup_by_size_mixes_large_training_sets_alone():
     fields = {"num_classes": 5, "alpha": 0.1, "probability": 1.0, "per": "batch"}
-    by_size = [MixupBySize(clock=Clock(n, 8), smallest=20_000, **fields) for n in (19_999, 20_000)]
-    small, large = (one(IMAGES, TARGETS, draws()) for one in by_size)
-    assert small[0] is IMAGES and small[1] is TARGETS
+    clocks = Clock(19_999, 8), Clock(20_000, 8, 20), Clock(20_000, 8)  # the second draws copies
+    by_size = [MixupBySize(clock=clock, smallest=20_000, **fields) for clock in clocks]
+    *smalls, large = (one(IMAGES, TARGETS, draws()) for one in by_size)
+    assert all(small[0] is IMAGES and small[1] is TARGETS for small in smalls)
     for ours, plain in zip(large, Mixup(**fields)(IMAGES, TARGETS, draws()), strict=True):
         assert torch.equal(ours, plain)
     with pytest.raises(ValueError, match="smallest=-1 must be a number of examples"):

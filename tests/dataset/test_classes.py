@@ -5,12 +5,15 @@ import json
 import pytest
 import torch
 from commands import run
+from test_configs import settings_of
 
 from basin.core.protocols import Dataset
 from basin.dataset.classes import Classes
 from basin.dataset.facts import Facts
 from basin.dataset.few_shot import FewShot
+from basin.dataset.mirrored import Mirrored
 from basin.dataset.resident import Resident
+from basin.experiment.check import check
 
 NAMES = ("ant", "bee", "cat", "dog")
 
@@ -31,7 +34,8 @@ class Base:
 
     def load(self):
         small = part(torch.arange(8) % 4)
-        return Dataset(part(self.train), small, small, NAMES, (2, 1, 1), (0.5,) * 2, (0.2,) * 2)
+        values = (2, 1, 1), (0.5,) * 2, (0.2,) * 2
+        return Dataset(part(self.train), small, small, NAMES, *values, notes={"label_noise": 0.4})
 
 
 def few(per_class=3, seed=0, fill=None, base=None):
@@ -84,6 +88,11 @@ def test_every_class_has_as_many_and_the_choice_goes_by_the_seed():
     assert data.train.labels.bincount().tolist() == [3, 3, 3, 3] and len(data.test) == 8
 
 
+def test_a_share_of_all_labels_is_not_called_one_of_the_kept():
+    assert few().load().notes == {"base_label_noise": 0.4}
+    assert Classes(base=Base(), keep=["ant", "bee"]).load().notes == {"base_label_noise": 0.4}
+
+
 SEEDED = [(0, 3), (0, 5), (1, 3)]
 
 
@@ -93,6 +102,25 @@ def test_copies_fill_a_minibatch_with_every_example_equally_often():
     assert made.num_train == made.facts.train == len(train) == 36  # three of each
     assert set(train.images[:, 1, 0, 0].bincount().tolist()) == {0, 3}
     assert few(3, fill=12).num_train == 12
+    assert (made.facts.copies, Mirrored(base=made).facts.copies) == (3, 6)
+
+
+@pytest.mark.parametrize(
+    ("words", "size"),
+    [
+        (("dataset.per_class=2", "dataset.fill=20000"), 20),
+        (("dataset.per_class=100", "dataset.fill=null", "drop_last=true"), 1000),
+    ],
+)
+def test_rules_go_by_the_number_of_examples_and_not_of_what_a_pass_draws(words, size):
+    """20,000 drawn, and more than the 960 in whole minibatches."""
+    words = ["dataset=few_shot", "dataset@dataset.base=digits", "batch_size=64", *words]
+    words += ["model=wrn_16_1", "augment=none", "schedule=hyperrule"]
+    check(*settings_of(*words, "epochs=500 steps"))
+    with pytest.raises(
+        ValueError, match=f"the rule of {size} examples has 500: pass epochs='500 steps'"
+    ):
+        check(*settings_of(*words, "epochs=10000 steps"))
 
 
 @pytest.mark.parametrize(
@@ -100,6 +128,8 @@ def test_copies_fill_a_minibatch_with_every_example_equally_often():
     [
         (lambda: few(0), "dataset.per_class=0 must be 1 to 10: 40 training examples of 4"),
         (lambda: few(11), "dataset.per_class=11 must be 1 to 10"),
+        (lambda: few(2.5), "dataset.per_class=2.5 must be a whole number"),
+        (lambda: few(fill=40.5), "dataset.fill=40.5 must be a whole number"),
         (lambda: few(fill=0), "dataset.fill=0 must be 1 or more, or null"),
         (
             lambda: few(5, base=Base(torch.tensor([0] * 36 + [1] * 4))).load(),

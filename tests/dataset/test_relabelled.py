@@ -39,12 +39,14 @@ def file(tmp_path):
     return tmp_path / "labels.safetensors"
 
 
-def relabelled(labels, base=None, sha256=None):
+def relabelled(labels, base=None, sha256="its own"):
+    if sha256 == "its own" and labels.is_file():
+        sha256 = file_checksum(labels)
     return Relabelled(base=base or Base(), labels=str(labels), sha256=sha256)
 
 
 def test_training_labels_are_the_files_and_the_record_says_how_many_changed(file):
-    data = relabelled(file, sha256=file_checksum(file)).load()
+    data = relabelled(file).load()
     assert data.train.labels.tolist() == [0, 1, 1, 0, 0, 1, 0, 1]
     assert data.test.labels.tolist() == data.validation.labels.tolist() == [0, 1]
     assert data.notes == {"label_noise": 0.5, "relabelled": 0.25}
@@ -69,6 +71,10 @@ def test_what_it_refuses_before_anything_is_read(file, tmp_path):
         Relabelled(base=Base(), labels=None, sha256=None)
     with pytest.raises(ValueError, match="nowhere is no file"):
         relabelled(tmp_path / "nowhere")
+    with pytest.raises(
+        ValueError, match=f"is not given: add dataset.sha256={file_checksum(file)}, which"
+    ):
+        relabelled(file, sha256=None)
     with pytest.raises(ValueError, match="sha256='12' is not 64"):
         relabelled(file, sha256="12")
     with pytest.raises(ValueError, match=f"not {'0' * 64}: it is another file"):

@@ -40,7 +40,7 @@ def test_the_batch_grows_by_what_the_rate_would_drop_by():
     milestones = step[0]["schedule"]["lr"]["milestones"]
     assert list(plan.epochs.values()) == [60, 60, 40, 40] and milestones == [60, 120, 160]
     assert step[0]["schedule"]["lr"]["gamma"] == 0.2
-    assert plan.clocks["third"] == Clock(50_000, 3200) and len({*rates(stages)}) == 1
+    assert plan.clocks["third"] == Clock(50_000, 3200, 50_000) and len({*rates(stages)}) == 1
     kept = [stage["stage"]["optimizer_state"] for stage in stages.values()]
     assert kept == ["fresh", "keep", "keep", "keep"]
 
@@ -76,7 +76,7 @@ def test_lengths_in_steps_and_dropped_images_are_of_the_stage_s_batch():
     words = ["dataset.limit_train=100", "batch_size=30", "drop_last=true"]
     settings, stages = two(*words, "+stages.more.batch_size=40", "stages.more.epochs='3 steps'")
     plan = check(settings, stages)
-    assert plan.clocks == {"train": Clock(90, 30), "more": Clock(80, 40)}
+    assert plan.clocks == {"train": Clock(90, 30, 100), "more": Clock(80, 40, 100)}
     assert plan.epochs == {"train": 1, "more": 1.5}
 
 

@@ -3,10 +3,12 @@
 from math import sqrt
 
 import pytest
+from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 from test_configs import settings_of
 
-from basin.experiment.resolvers import times
+from basin.experiment.errors import explain
+from basin.experiment.resolvers import register_resolvers, times
 
 SMALL = ("dataset=digits", "model=linear", "model.size=8")
 
@@ -39,12 +41,22 @@ def test_goyals_rate():
         ("${linear_scaled:-0.1,256}", "the rate -0.1 is not a number above 0"),
         ("${linear_scaled:0.1,0}", "the reference batch 0 is not a whole number above 0"),
         ("${sqrt_scaled:0.1,25.5}", r"\{sqrt_scaled:0.1,25.5\}: the reference batch 25.5 is not"),
-        ("${sqrt_scaled:0.1}", "missing 1 required positional argument: 'reference'"),
+        ("${sqrt_scaled:0.1}", r"\{sqrt_scaled:0.1\} has not .* \$\{sqrt_scaled:0.001,256\}"),
+        ("${ratio:1,0}", r"\{ratio:1,0\}: float division by zero; its form is"),
+        ("${ratio:1,2,3}", "has not as many values as it needs; its form is"),
     ],
 )
 def test_what_is_no_reference(word, message):
     with pytest.raises(InterpolationResolutionError, match=message):
         settings_of(*SMALL, f"lr={word}")
+
+
+def test_an_error_without_a_field_begins_with_the_interpolation():
+    cfg = OmegaConf.create({"batch_size": 8, "lr": "${linear_scaled:0.1}"})
+    register_resolvers()
+    with pytest.raises(InterpolationResolutionError) as caught:
+        OmegaConf.resolve(cfg)
+    assert explain(caught.value, "", []).startswith("${linear_scaled:0.1} has not")
 
 
 def test_times_is_whole():

@@ -229,6 +229,10 @@ def begun_with(solution, *words):
         (begun_with("replicas", "optimizer=replicated_sgd"), "is not one net.* has last$"),
         (begun_with("autodrop_v1", "averaging=autodrop_v1"), "is not one net.* has last$"),
         (["stages=fine_tune", "stages.fine_tune.transfer.weights=/no/where"], "no run folder"),
+        (
+            ["stages=fine_tune", "stages.fine_tune.transfer.weights=/no/where.safetensors"],
+            "^stages.fine_tune.transfer.weights=/no/where.safetensors: there is no such file",
+        ),
         (["rerun_from=more"], "rerun_from=more is for rerun=true"),
         (["rerun=true", "rerun_from=train"], "after the first .this run has one stage"),
         (["stages=swa", "epochs=500 steps"], "parts of the epochs"),

@@ -24,8 +24,9 @@ def lr(clock, *overrides):
 def hyperrule(num, option="hyperrule", **changes):
     fields = yaml.safe_load((CONFIGS / "schedule" / f"{option}.yaml").read_text())
     fields = {key: value for key, value in fields.items() if not key.startswith("_")}
-    clock = Clock(num, 512)
-    return HyperRule(**fields | {"clock": clock, "epochs": clock.epochs("500 steps")} | changes)
+    clock, rule = Clock(num, 512), sum(num >= size for size in fields["sizes"])
+    length = clock.epochs(f"{fields['supports'][rule][-1]} steps")
+    return HyperRule(**fields | {"clock": clock, "epochs": length} | changes)
 
 
 @pytest.mark.parametrize(
@@ -61,11 +62,11 @@ def test_hyperrule_of_the_paper_drops_at_30_60_and_90_per_cent():
     assert [schedule(s) for s in t] == pytest.approx([1, 1, 0.1, 0.01, 0.001])
 
 
-def test_a_run_longer_than_the_rule_is_told_its_length():
-    clock = Clock(50_000, 512)
-    with pytest.raises(ValueError, match="ends after 10000: pass 'epochs=10000 steps'"):
-        hyperrule(50_000, epochs=clock.epochs("10001 steps"))
-    hyperrule(50_000, epochs=clock.epochs("10000 steps"))
+@pytest.mark.parametrize("length", ["10001 steps", "9999 steps", 3])
+def test_a_run_that_is_not_as_long_as_the_rule_is_told_its_length(length):
+    epochs = Clock(50_000, 512).epochs(length)
+    with pytest.raises(ValueError, match="50000 examples has 10000: pass epochs='10000 steps'"):
+        hyperrule(50_000, epochs=epochs)
 
 
 @pytest.mark.parametrize(

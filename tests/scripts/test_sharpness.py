@@ -39,7 +39,8 @@ def test_every_measure_of_a_run(runs, tmp_path, capsys):
 
 
 def test_chosen_measures_alone(runs, tmp_path):
-    words = [f"run={runs[0]}", "measures=[sharpness]", *SHORT, f"out={tmp_path}/s"]
+    named = [f"run={runs[0].name}/last", f"results={runs[0].parent}"]
+    words = [*named, "measures=[sharpness]", *SHORT, f"out={tmp_path}/s"]
     assert sharpness.main(words) == 0
     assert "trace" not in arrays(tmp_path / "s.npz")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["s.npz"]

@@ -10,7 +10,7 @@ from basin.core.protocols import Draws
 
 
 class MixupBySize:
-    """`Mixup` where a pass draws `smallest` examples or more; of smaller sets nothing is mixed."""
+    """`Mixup` of a training set of `smallest` examples or more, copies counted once; none below."""
 
     after_normalisation = True
 
@@ -27,7 +27,7 @@ class MixupBySize:
         if smallest < 0:
             raise ValueError(f"smallest={smallest} must be a number of examples, 0 or more")
         mixup = Mixup(num_classes=num_classes, alpha=alpha, probability=probability, per=per)
-        self._mixup = mixup if clock.examples >= smallest else None
+        self._mixup = mixup if clock.size >= smallest else None
 
     def __call__(self, images: Tensor, targets: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W), normalised, and targets (B,) or (B, K), as they are or mixed."""

@@ -26,6 +26,12 @@ class Clock:
 
     examples: int  # drawn in one pass
     batch_size: int  # global
+    distinct: int | None = None  # of the training set, copies counted once; None: as many as drawn
+
+    @property
+    def size(self) -> int:
+        """Training examples, copies of one counted once: what rules by the size of a set go by."""
+        return self.examples if self.distinct is None else self.distinct
 
     @property
     def steps_per_epoch(self) -> int:

@@ -25,6 +25,13 @@ def run_folder(run: str, *, results: str) -> Path:
     raise ValueError(f"there is no run folder {run}, nor {run} in {results}")
 
 
+def place_of(run: str, *, results: str) -> Path:
+    """RUN or RUN/SOLUTION as a path, RUN being a folder's path or its name in `results`."""
+    place, named = Path(run).expanduser(), Path(results) / run
+    there = [one for one in (place, named) if one.is_dir() or (one.parent / "config.yaml").exists()]
+    return there[0] if there else place
+
+
 def solution_file(place: Path) -> Path:
     """The file of RUN (its solution `last`) or RUN/SOLUTION, RUN being a folder of results/runs.
 

@@ -11,7 +11,7 @@ from basin.core.protocols import Dataset, Examples
 from basin.dataset.class_numbers import number
 from basin.dataset.facts import Facts
 from basin.dataset.resident import Resident
-from basin.dataset.wrapped import Wrapped, resident
+from basin.dataset.wrapped import Wrapped, base_notes, resident
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +71,7 @@ class Classes(Wrapped):
             validation=None if data.validation is None else only(data.validation, kept),
             test=only(data.test, kept),
             classes=tuple(data.classes[one] for one in kept),
+            notes=base_notes(data),
         )
 
 

@@ -19,6 +19,7 @@ class Facts:
     shape: tuple[int, int, int]  # C, H, W
     images: torch.dtype = torch.uint8  # of pixels; float32 of images that are normalised already
     targets: torch.dtype = torch.int64  # of classes; float64 of real numbers
+    copies: int = 1  # times that each training example is there, its mirror image being one of them
     linear: bool = False  # the score is the excess risk of a linear model, of its weights alone
 
 
@@ -29,7 +30,7 @@ def num_train(facts: Facts, *, validation: int, limit_train: int | None) -> int:
 
 def check_sizes(facts: Facts, *, validation: int, limit_train: int | None) -> None:
     """Raise ValueError where the parts asked for do not fit into the training images."""
-    _check_whole("dataset.validation", validation)
+    check_whole("dataset.validation", validation)
     if not 0 <= validation < facts.train:
         raise ValueError(
             f"dataset.validation={validation} must be 0 or more and less than the {facts.train}"
@@ -37,7 +38,7 @@ def check_sizes(facts: Facts, *, validation: int, limit_train: int | None) -> No
         )
     if limit_train is None:
         return
-    _check_whole("dataset.limit_train", limit_train)
+    check_whole("dataset.limit_train", limit_train)
     rest = facts.train - validation
     if not 1 <= limit_train <= rest:
         kept = f" that dataset.validation={validation} leaves" if validation else ""
@@ -66,6 +67,7 @@ def check_constants(facts: Facts, *, mean: Sequence[float], std: Sequence[float]
         )
 
 
-def _check_whole(name: str, value: object) -> None:
+def check_whole(name: str, value: object) -> None:
+    """Raise ValueError, naming the field, where a number of images is not whole."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"{name}={value!r} must be a whole number of images")

@@ -9,8 +9,8 @@ import torch
 
 from basin.core.protocols import Dataset
 from basin.core.random import derive, permutation
-from basin.dataset.facts import Facts
-from basin.dataset.wrapped import Wrapped, resident
+from basin.dataset.facts import Facts, check_whole
+from basin.dataset.wrapped import Wrapped, base_notes, resident
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,7 @@ class FewShot(Wrapped):
     fill: int | None
 
     def __post_init__(self) -> None:
+        check_whole("dataset.per_class", self.per_class)
         facts = self.base.facts
         most = self.base.num_train // facts.num_classes
         if not 1 <= self.per_class <= most:
@@ -35,7 +36,10 @@ class FewShot(Wrapped):
                 f"dataset.per_class={self.per_class} must be 1 to {most}:"
                 f" {self.base.num_train} training examples of {facts.num_classes} classes"
             )
-        if self.fill is not None and self.fill < 1:
+        if self.fill is None:
+            return
+        check_whole("dataset.fill", self.fill)
+        if self.fill < 1:
             raise ValueError(f"dataset.fill={self.fill} must be 1 or more, or null")
 
     @property
@@ -45,9 +49,9 @@ class FewShot(Wrapped):
 
     @property
     def facts(self) -> Facts:
-        """Fewer training examples."""
+        """Fewer training examples, of which there are copies."""
         facts: Facts = self.base.facts
-        return replace(facts, train=self.num_train)
+        return replace(facts, train=self.num_train, copies=facts.copies * self.copies)
 
     @property
     def num_train(self) -> int:
@@ -69,4 +73,4 @@ class FewShot(Wrapped):
             order = permutation(derive(self.seed, "few_shot", number), len(rows), rows.device)
             chosen.append(rows[order[: self.per_class]])
         rows = torch.cat(chosen).sort().values.repeat(self.copies)
-        return replace(data, train=train.subset(rows))
+        return replace(data, train=train.subset(rows), notes=base_notes(data))

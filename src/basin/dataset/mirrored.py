@@ -20,7 +20,7 @@ class Mirrored(Wrapped):
     def facts(self) -> Facts:
         """Twice the training images."""
         facts: Facts = self.base.facts
-        return replace(facts, train=2 * facts.train)
+        return replace(facts, train=2 * facts.train, copies=2 * facts.copies)
 
     @property
     def num_train(self) -> int:

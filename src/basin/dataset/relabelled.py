@@ -30,8 +30,9 @@ class Relabelled(Wrapped):
     """The base, whose training labels are those of the file; validation and test stay.
 
     The base has to be the data set of the run that predicted, wrong labels and subset included:
-    the file has the checksum of the labels that it replaces. sha256: of the file; null: not
-    checked. The record has `relabelled`, the share of labels that changed.
+    the file has the checksum of the labels that it replaces. sha256: of the file, so that a run's
+    identity has the labels and not their path alone. The record has `relabelled`, the share of
+    labels that changed.
     """
 
     labels: str | None
@@ -49,17 +50,26 @@ class Relabelled(Wrapped):
                 f"dataset.labels={self.labels} is no file; python scripts/relabel.py run=RUN"
                 " writes one"
             )
-        if self.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", self.sha256):
-            raise ValueError(f"dataset.sha256={self.sha256!r} is not 64 hexadecimal digits")
-        path = self._path
-        if self.sha256 not in (None, file_checksum(path)):
-            raise ValueError(
-                f"dataset.labels={path} has the sha256 {file_checksum(path)}, not {self.sha256}:"
-                " it is another file"
-            )
-        labels, origin = read_labels(path)
+        labels, origin = read_labels(self._path)
+        self._check_sum()
         if len(labels) != self.num_train:
             raise self._unlike(origin, "number of examples", len(labels), self.num_train)
+
+    def _check_sum(self) -> None:
+        path, found = self._path, file_checksum(self._path)
+        if self.sha256 is None:
+            raise ValueError(
+                f"dataset.sha256= is not given: add dataset.sha256={found}, which python"
+                f" scripts/relabel.py run=RUN prints for {path}; a run is known by its labels, and"
+                " a file of others may come to lie there"
+            )
+        if not re.fullmatch("[0-9a-f]{64}", self.sha256):
+            raise ValueError(f"dataset.sha256={self.sha256!r} is not 64 hexadecimal digits")
+        if self.sha256 != found:
+            raise ValueError(
+                f"dataset.labels={path} has the sha256 {found}, not {self.sha256}: it is another"
+                " file"
+            )
 
     @property
     def _path(self) -> Path:

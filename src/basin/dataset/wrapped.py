@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from basin.core.protocols import Examples
+from basin.core.protocols import Dataset, Examples
 from basin.dataset.facts import Facts
 from basin.dataset.resident import Resident
 
@@ -27,6 +27,11 @@ class Wrapped:
         """Training examples of this run."""
         num: int = self.base.num_train
         return num
+
+
+def base_notes(data: Dataset) -> dict[str, float]:
+    """A base's notes where some of its training examples are kept: shares of all, and called so."""
+    return {f"base_{name}": share for name, share in data.notes.items()}
 
 
 def resident(part: Examples, option: str) -> Resident:

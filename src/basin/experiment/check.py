@@ -71,8 +71,9 @@ def check(
     for stage in (settings, *stages.values()):
         check_targets(stage)
     dataset = build.dataset(settings, seeds(settings)["seed_subset"])
-    clock = clock_of(settings, dataset.num_train)
-    clocks = {name: clock_of(stage, dataset.num_train) for name, stage in stages.items()}
+    num, copies = dataset.num_train, dataset.facts.copies
+    clock = clock_of(settings, num, copies)
+    clocks = {name: clock_of(stage, num, copies) for name, stage in stages.items()}
     with torch.device("meta"):
         network = build.model(
             settings,
@@ -101,8 +102,11 @@ def check(
     )
 
 
-def clock_of(settings: Settings, num_train: int) -> Clock:
-    """The clock of a run, or of a stage; ValueError where the batch does not fit the data."""
+def clock_of(settings: Settings, num_train: int, copies: int = 1) -> Clock:
+    """The clock of a run, or of a stage; ValueError where the batch does not fit the data.
+
+    copies: how many times each training image is there.
+    """
     batch_size, micro_batch = settings["batch_size"], settings["micro_batch"]
     path = path_of(settings, "batch_size") if "stage" in settings else "batch_size"
     if not 1 <= batch_size <= num_train:
@@ -112,7 +116,7 @@ def clock_of(settings: Settings, num_train: int) -> Clock:
     if micro_batch is not None and not 1 <= micro_batch <= batch_size:
         raise ValueError(f"micro_batch={micro_batch} is not between 1 and {path}={batch_size}")
     drawn = num_train // batch_size * batch_size if settings["drop_last"] else num_train
-    return Clock(drawn, batch_size)
+    return Clock(drawn, batch_size, num_train // copies)
 
 
 def _try_augmentations(settings: Settings, dataset: Any, clock: Clock) -> None:

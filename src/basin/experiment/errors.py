@@ -135,7 +135,8 @@ def _value(error: OmegaConfBaseException) -> str:
     if isinstance(error, MissingMandatoryValue):
         return f"{key} has no default: give {key}=... (the option's YAML file says what it is)"
     text = str(error.msg or error).split("\n")[0]
-    return f"{key}: {text.partition(' raised while resolving interpolation: ')[2] or text}"
+    text = text.partition(" raised while resolving interpolation: ")[2] or text
+    return text if key is None else f"{key}: {text}"
 
 
 def _walk(cfg: Any, path: str) -> Iterator[str]:

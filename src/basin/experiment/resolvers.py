@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
 from math import inf, sqrt
 from typing import Any
 
@@ -16,13 +19,34 @@ def register_resolvers() -> None:
 
     Safe to call again.
     """
-    OmegaConf.register_new_resolver("ratio", lambda a, b: float(a) / float(b), replace=True)
-    OmegaConf.register_new_resolver("share", share, replace=True)
-    OmegaConf.register_new_resolver("twice", twice, replace=True)
-    OmegaConf.register_new_resolver("cycle_ends", cycle_ends, replace=True)
-    OmegaConf.register_new_resolver("times", times, replace=True)
-    OmegaConf.register_new_resolver("linear_scaled", linear_scaled, replace=True)
-    OmegaConf.register_new_resolver("sqrt_scaled", sqrt_scaled, replace=True)
+    for name, (function, form) in RESOLVERS.items():
+        resolver = _named(name, function, form)
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+def _named(name: str, function: Callable[..., Any], form: str) -> Callable[..., Any]:
+    """The function, whose errors say which interpolation they are of, and what its form is."""
+
+    @wraps(function)  # OmegaConf reads from the signature whether to give it _root_
+    def resolver(*values: Any, **known: Any) -> Any:
+        written = f"${{{name}:{','.join(map(str, values))}}}"
+        try:
+            signature(function).bind(*values, **known)
+        except TypeError:
+            raise ValueError(
+                f"{written} has not as many values as it needs; its form is {form}"
+            ) from None
+        try:
+            return function(*values, **known)
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise ValueError(f"{written}: {error}; its form is {form}") from None
+
+    return resolver
+
+
+def ratio(a: Any, b: Any) -> float:
+    """`${ratio:0.01,${optimizer.lr}}`: a / b."""
+    return float(a) / float(b)
 
 
 def linear_scaled(rate: Any, reference: Any, *, _root_: Any) -> float:
@@ -30,7 +54,7 @@ def linear_scaled(rate: Any, reference: Any, *, _root_: Any) -> float:
 
     Goyal et al. 2017 (arXiv:1706.02677), for SGD; rate: of a batch of `reference` images.
     """
-    own, share = _of_batch("linear_scaled", rate, reference, _root_.batch_size)
+    own, share = _of_batch(rate, reference, _root_.batch_size)
     return own * share
 
 
@@ -39,19 +63,18 @@ def sqrt_scaled(rate: Any, reference: Any, *, _root_: Any) -> float:
 
     Krizhevsky 2014 (arXiv:1404.5997); what is used with Adam and LAMB.
     """
-    own, share = _of_batch("sqrt_scaled", rate, reference, _root_.batch_size)
+    own, share = _of_batch(rate, reference, _root_.batch_size)
     return own * sqrt(share)
 
 
-def _of_batch(rule: str, rate: Any, reference: Any, batch_size: int) -> tuple[float, float]:
+def _of_batch(rate: Any, reference: Any, batch_size: int) -> tuple[float, float]:
     """The rate, and the batch in batches of the reference; ValueError where one is none."""
     for name, value, whole in (("rate", rate, False), ("reference batch", reference, True)):
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not (number and 0 < value < inf and not (whole and value % 1)):
             raise ValueError(
-                f"${{{rule}:{rate},{reference}}}: the {name} {value!r} is not a"
-                f" {'whole ' if whole else ''}number above 0; give the rate and the batch size that"
-                f" it was tuned for, as in ${{{rule}:0.1,256}}"
+                f"the {name} {value!r} is not a {'whole ' if whole else ''}number above 0; give the"
+                " rate and the batch size that it was tuned for"
             )
     return float(rate), batch_size / reference
 
@@ -110,3 +133,15 @@ def twice(length: Any) -> Any:
         number, _, unit = length.strip().partition(" ")
         return f"{_whole(2 * float(number))} {unit}"
     return None if length is None else 2 * length
+
+
+RESOLVERS: dict[str, tuple[Callable[..., Any], str]] = {
+    "ratio": (ratio, "${ratio:0.01,0.1}, one number over another"),
+    "share": (share, "${share:0.75,${epochs}}"),
+    "times": (times, "${times:5,${batch_size}}"),
+    "twice": (twice, "${twice:${epochs}}"),
+    "cycle_ends": (cycle_ends, "${cycle_ends:10,2,${epochs}}"),
+    "linear_scaled": (linear_scaled, "${linear_scaled:0.1,256}"),
+    "sqrt_scaled": (sqrt_scaled, "${sqrt_scaled:0.001,256}"),
+}
+"""By name, each with an example of its form."""

@@ -10,7 +10,6 @@ from statistics import median
 
 import torch
 
-from basin.core.clock import Clock
 from basin.core.protocols import Dataset, StepSkipped
 from basin.dataset.facts import Facts
 from basin.dataset.resident import Resident
@@ -41,7 +40,7 @@ class Trial:
     def __init__(self, job: Job, way: Way) -> None:
         batch_size, device = job.plan.clock.batch_size, job.device
         noise = _Noise(job.plan.dataset.facts, batch_size)
-        clocks = dict.fromkeys(job.plan.clocks, Clock(batch_size, batch_size))
+        clocks = dict.fromkeys(job.plan.clocks, replace(job.plan.clock, examples=batch_size))
         plan = replace(job.plan, dataset=noise, clocks=clocks)
         precision = Precision(job.precision, device)
         assembly = Assembly(job.settings, plan, device=device, precision=precision, way=way)

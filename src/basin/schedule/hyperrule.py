@@ -15,9 +15,10 @@ from basin.core.schedules import Stateless, check_length, check_positive
 class HyperRule(Stateless):
     """A line 0 -> 1 to the first support, then times gamma after each of the inner ones.
 
-    supports: of a training set below sizes[0], below sizes[1], ..., and of all larger ones: the
-    updates of warm-up (0: none), those after which the rate drops, and the run's length. As in the
-    released code the update at a support still has the old rate: drops count supports < update.
+    supports: of a training set below sizes[0], below sizes[1], ..., and of all larger ones (copies
+    of an example, as dataset=few_shot has them, count once): the updates of warm-up (0: none),
+    those after which the rate drops, and the run's length. As in the released code the update at a
+    support still has the old rate: drops count supports < update.
     """
 
     clock: Clock
@@ -36,10 +37,11 @@ class HyperRule(Stateless):
         check_positive("gamma", self.gamma)
         self._check_table()
         end, updates = self.rule[-1], self.clock.steps(self.epochs)
-        if updates > end:
+        if updates != end:
             raise ValueError(
-                f"epochs={self.epochs:g} is {updates:.0f} updates, but the rule of"
-                f" {self.clock.examples} examples ends after {end}: pass 'epochs={end} steps'"
+                f"epochs={self.epochs:g} is {updates:g} updates, but the rule of"
+                f" {self.clock.size} examples has {end}: pass epochs='{end} steps', or other"
+                " supports"
             )
 
     def _check_table(self) -> None:
@@ -55,7 +57,7 @@ class HyperRule(Stateless):
     @property
     def rule(self) -> Sequence[int]:
         """The supports of this training set."""
-        return self.supports[sum(self.clock.examples >= size for size in self.sizes)]
+        return self.supports[sum(self.clock.size >= size for size in self.sizes)]
 
     def __call__(self, t: float) -> float:
         """Factor at t epochs already completed."""

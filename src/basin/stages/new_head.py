@@ -13,6 +13,8 @@ from basin.core.solutions import load_, read_weights, run_folder, solution_file
 from basin.core.weights_file import WeightsFile
 
 HEADS = ("zero", "fresh")
+SUFFIXES = (".safetensors", ".pt", ".pth")
+"""Of files of weights."""
 
 
 class NewHead:
@@ -40,6 +42,8 @@ class NewHead:
         self._num_classes, self._source, self._zero = num_classes, weights, head == "zero"
         local = weights
         if weights is not None and not Path(weights).expanduser().is_file():
+            if Path(weights).suffix in SUFFIXES:
+                raise ValueError(f"weights={weights}: there is no such file")
             local = str(solution_file(run_folder(weights, results=results) / solution))
         file = WeightsFile(local, sha256=sha256, md5=md5)
         self._weights = read_weights(file.fetched()) if file.given else None
