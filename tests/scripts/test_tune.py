@@ -143,10 +143,25 @@ def test_what_cannot_be_trained_is_said_before_anything_is(tmp_path, capsys):
     unsplit = [word for word in SEARCH["overrides"] if "validation" not in word]
     assert tune.main(words(tmp_path, overrides=unsplit)) == 1
     assert "dataset.validation=0: a search scores on examples" in capsys.readouterr().err
+    nested = ["experiment=quickstart", "dataset=label_noise", "dataset@dataset.base=digits"]
+    assert tune.main(words(tmp_path, overrides=nested)) == 1
+    assert "give dataset.base.validation=<examples>" in capsys.readouterr().err
+    assert tune.main(words(tmp_path, overrides=["experiment=lookahead/quadratic"])) == 1
+    assert "choose one that can hold out examples" in capsys.readouterr().err
     bad = {"lr": SEARCH["space"]["lr"], "lrr": {"type": "int", "low": 1, "high": 2}}
     assert tune.main(words(tmp_path, space=bad)) == 1
     assert "lrr is not a field of this configuration" in capsys.readouterr().err
     assert not (tmp_path / "s").exists() and not (tmp_path / "runs").exists()
+
+
+def test_a_data_set_around_another_holds_out_its_base_examples(tmp_path):
+    nested = ["dataset=label_noise", "dataset@dataset.base=digits", "dataset.base.validation=100"]
+    small = [word for word in SEARCH["overrides"] if not word.startswith("dataset.")]
+    one = search_of({**SEARCH, "overrides": [*small, *nested, "dataset.base.limit_train=64"]})
+    made, results = Runs(ROOT / "configs"), f"results={tmp_path}"
+    own = [*one.words({"lr": 0.01}, 0, 0), *REST, results]
+    made.read(made.check(own))
+    assert 0 < made(own).score <= 100
 
 
 def start(arguments, log):

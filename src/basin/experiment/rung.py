@@ -19,6 +19,7 @@ from basin.experiment.point import Point
 from basin.experiment.recipes import composed, composing
 from basin.experiment.run import run_point
 from basin.experiment.settings import seeds
+from basin.report.paper.recipe import held_out
 from basin.training.tally import NonFinite
 from basin.tune.rungs import Trained
 
@@ -56,10 +57,15 @@ class Runs:
         point = self.point(words)
         check(point.settings, point.stages)
         refuse_members(point.settings)
-        if not point.settings["dataset"].get("validation"):
+        field, num = held_out(point.settings["dataset"])
+        if not num:
+            there, fix = f"{field}={num}", f"give {field}=<examples>"
+            if num is None:
+                there = f"dataset={point.groups['dataset']}"
+                fix = "choose one that can hold out examples"
             raise ValueError(
-                "dataset.validation=0: a search scores on examples that are held out of the"
-                " training part, and never on the test part; give dataset.validation=<examples>"
+                f"{there}: a search scores on examples that are held out of the training part, and"
+                f" never on the test part; {fix}"
             )
         return point
 
