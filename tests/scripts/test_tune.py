@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from math import inf
 
 import pytest
 import torch
@@ -162,6 +163,13 @@ def test_a_data_set_around_another_holds_out_its_base_examples(tmp_path):
     own = [*one.words({"lr": 0.01}, 0, 0), *REST, results]
     made.read(made.check(own))
     assert 0 < made(own).score <= 100
+
+
+def test_a_run_that_diverged_costs_what_it_would_have(tmp_path):
+    """Whole: each of its three epochs at the two gradients of SAM, though it ended in the first."""
+    one = search_of({**SEARCH, "overrides": [*SEARCH["overrides"], "optimizer=sam"]})
+    made = Runs(ROOT / "configs")([*one.words({"lr": 1e12}, 0, 1), *REST, f"results={tmp_path}"])
+    assert (made.score, made.epochs, made.gradient_evaluations) == (inf, 3, 6)
 
 
 def start(arguments, log):

@@ -79,9 +79,9 @@ class Runs:
         try:
             with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
                 run_point(point, sequel=True, dataset=self._dataset(point))
-        except NonFinite:
-            epochs, counted = self._reached(point)
-            return Trained(inf, epochs, counted, point.name)
+        except NonFinite as error:
+            epochs = self._whole(point)
+            return Trained(inf, epochs, error.per_epoch * epochs, point.name)
         record = point.folder.record()
         assert record is not None
         scores = record["results"]["last"]["final"]["validation"]
@@ -99,7 +99,6 @@ class Runs:
         return self._read[key]
 
     @staticmethod
-    def _reached(point: Point) -> tuple[float, float]:
-        """A run that diverged is charged its whole length, wherever it did."""
-        total = sum(float(stage["epochs"]) for stage in point.stages.values())
-        return total, total
+    def _whole(point: Point) -> float:
+        """Epochs of all stages: what a run that diverged is charged, wherever it did."""
+        return sum(float(stage["epochs"]) for stage in point.stages.values())

@@ -121,7 +121,10 @@ def _rung(one: Found, rung: int, finals: Finals) -> dict[str, Any]:
 
 
 def _budget(one: Found) -> dict[str, float]:
-    """Trained, as the runs' records say, and what the rungs cost by their definition."""
+    """Trained, as the runs' records say, and what the rungs cost by their definition.
+
+    The definition counts untrained rungs too: of configurations that had diverged or were given up.
+    """
     search, done = one.search, one.view.done
     planned = [
         search.rate.cost(search.ladder, search.plan.begins(r.configuration), r.rung) for r in done
@@ -130,6 +133,7 @@ def _budget(one: Found) -> dict[str, float]:
         "epochs": sum(trial.user_attrs["epochs"] for trial in done.values()),
         "gradient_evaluations": sum(t.user_attrs["gradient_evaluations"] for t in done.values()),
         "planned_epochs": sum(planned),
+        "untrained_rungs": sum(not trial.user_attrs["run"] for trial in done.values()),
         "everyone_to_the_end": len(one.params) * search.epochs,
         "failed_attempts": sum(len(trials) for trials in one.view.failed.values()),
     }

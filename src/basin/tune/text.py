@@ -19,7 +19,7 @@ def report(content: Mapping[str, Any]) -> str:
         f"Trained: {budget['epochs']:.6g} epochs, {budget['gradient_evaluations']:.6g} gradient"
         f" evaluations; {budget['planned_epochs']:.6g} by the definition of the rungs, and"
         f" {budget['everyone_to_the_end']:.6g} for every configuration to the end."
-        f" Attempts that failed: {budget['failed_attempts']}.",
+        f" Attempts that failed: {budget['failed_attempts']}.{_untrained(budget)}",
         "",
         f"Rank correlations are with the last rung of {content['final']}, with 95 % bootstrap"
         " intervals.",
@@ -34,6 +34,15 @@ def report(content: Mapping[str, Any]) -> str:
     elif content["over"]:
         lines += ["", "Selected: none, since every configuration diverged or was given up."]
     return "\n".join(lines) + "\n"
+
+
+def _untrained(budget: Mapping[str, Any]) -> str:
+    if not budget["untrained_rungs"]:
+        return ""
+    return (
+        f" Rungs that the definition counts and nobody trained, of configurations that had diverged"
+        f" or were given up: {budget['untrained_rungs']}."
+    )
 
 
 def _rung(rung: Mapping[str, Any]) -> str:
