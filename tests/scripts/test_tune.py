@@ -103,6 +103,8 @@ def test_promotions_are_bit_exact(tmp_path, capsys):
         ("action=show", "action=show is not one of run, work, report"),
         ("workers=0", "workers=0 is not a whole number"),
         ("mode=sgdr", "mode=sgdr is not one of"),
+        ("first=abc", "first='abc' is not a finite number"),
+        ("space={lr:", "space={lr:: the value is no YAML"),
     ],
 )
 def test_words_that_are_not_understood(word, message, tmp_path):
