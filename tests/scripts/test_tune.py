@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -79,6 +80,8 @@ def test_promotions_are_bit_exact(tmp_path, capsys):
     assert content["over"] and content["budget"]["epochs"] == 5
     assert content["budget"]["gradient_evaluations"] == 5
     (run,) = runs_of(shown.err, 1)
+    scored = shlex.split(content["selected"]["command"])
+    assert run == content["selected"]["run"] == Runs(ROOT / "configs").point(scored).name
     record = json.loads((tmp_path / "runs" / run / "record.json").read_text())
     assert record["exact"] and record["trunk"]["stage"] == "train"
 
