@@ -72,7 +72,7 @@ def test_a_search_is_judged_by_another_study(studies):
     assert selected["plain_command"].startswith("experiment=quickstart dataset.validation=100 lr=")
     assert selected["plain_command"].endswith(" epochs=9.0")
     text = report(content)
-    assert "Trained: 21 epochs, 21 gradient evaluations; 21 by" in text
+    assert "Trained: 21 epochs, 21 gradient evaluations; 21 epochs by" in text
     assert "| 0 | 1 | 9 | 0 | " in text and "| 2 | 9 | 1 | 0 | " in text and "1.00 [" in text
 
 

@@ -17,7 +17,7 @@ def report(content: Mapping[str, Any]) -> str:
         f" sampling, seed {search['seed']}.{over} Scores are the validation part's.",
         "",
         f"Trained: {budget['epochs']:.6g} epochs, {budget['gradient_evaluations']:.6g} gradient"
-        f" evaluations; {budget['planned_epochs']:.6g} by the definition of the rungs, and"
+        f" evaluations; {budget['planned_epochs']:.6g} epochs by the definition of the rungs, and"
         f" {budget['everyone_to_the_end']:.6g} for every configuration to the end."
         f" Attempts that failed: {budget['failed_attempts']}.{_untrained(budget)}",
         "",
