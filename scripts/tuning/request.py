@@ -53,7 +53,7 @@ def parse(arguments: Sequence[str]) -> Request:
         if key in KEYS:
             own[key] = value
         else:
-            given[key] = yaml.safe_load(value)
+            given[key] = _value(word, value)
     action = own.get("action", "run")
     if action not in ACTIONS:
         raise ValueError(f"action={action} is not one of {', '.join(ACTIONS)}")
@@ -75,6 +75,14 @@ def parse(arguments: Sequence[str]) -> Request:
         rest=rest,
         words=tuple(w for w in arguments if not w.startswith(("workers=", "action="))),
     )
+
+
+def _value(word: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        why = str(error).splitlines()[0]
+        raise ValueError(f"{word}: the value is no YAML ({why}); are quotes missing?") from None
 
 
 def _search(name: str | None, given: dict[str, Any]) -> Search:

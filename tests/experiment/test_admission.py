@@ -14,6 +14,7 @@ from basin.report.paper.forms import Cell, Delta, Reported, Table
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 REPORTED = Reported(value=99.0, tag="T")
 CELL = Cell(row="r", column="c", experiment="quickstart", seeds=(0,), delta=Delta(1.0, "a test"))
+NESTED = ("dataset=label_noise", "dataset@dataset.base=digits", "dataset.base.validation=100")
 SWA = ("averaging=swa", "averaging.swa.start=5")
 
 
@@ -45,6 +46,7 @@ def check(**changes):
         {"overrides": ("optimizer=lookahead",), "solution": "slow"},
         {"overrides": ("epochs=46 steps",), "epoch": 2.0},
         {"overrides": ("dataset.validation=100",), "part": "validation", "epoch": "best"},
+        {"overrides": NESTED, "part": "validation", "epoch": "best"},
         {"experiment": None, "out_of_scope": "translation and language modelling"},
         {"experiment": None, "without_run": "unknown schedule"},
         {"inferred": ("optimizer.momentum", "schedule.lr.floor")},

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from basin.experiment.distinct import check_networks, total_cost
-from basin.experiment.ensembles import Finished
+from basin.experiment.ensembles import Finished, shared_parts
 
 
 def finished(*costs, seed=0, spent=True, target="basin.model.linear.Linear", results=("last",)):
@@ -42,3 +42,12 @@ def test_the_middle_of_a_curve_is_no_member():
     check_networks([curve], [["t0.5", "t0.25"]])
     with pytest.raises(ValueError, match=r"give solution= one of t0.5, t0.25"):
         check_networks([curve], [["last"]])
+
+
+def test_runs_of_other_splits_share_the_test_part_alone():
+    def run(validation):
+        settings = {"dataset": {"base": {"validation": validation}}}
+        return Finished(Path("run"), settings, {"seeds": {"seed_subset": 0}})
+
+    assert shared_parts([run(100), run(100)]) == {"validation", "test"}
+    assert shared_parts([run(100), run(200)]) == {"test"}

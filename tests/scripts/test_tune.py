@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from math import inf
 
 import pytest
 import torch
@@ -78,6 +80,8 @@ def test_promotions_are_bit_exact(tmp_path, capsys):
     assert content["over"] and content["budget"]["epochs"] == 5
     assert content["budget"]["gradient_evaluations"] == 5
     (run,) = runs_of(shown.err, 1)
+    scored = shlex.split(content["selected"]["command"])
+    assert run == content["selected"]["run"] == Runs(ROOT / "configs").point(scored).name
     record = json.loads((tmp_path / "runs" / run / "record.json").read_text())
     assert record["exact"] and record["trunk"]["stage"] == "train"
 
@@ -102,6 +106,8 @@ def test_promotions_are_bit_exact(tmp_path, capsys):
         ("action=show", "action=show is not one of run, work, report"),
         ("workers=0", "workers=0 is not a whole number"),
         ("mode=sgdr", "mode=sgdr is not one of"),
+        ("first=abc", "first='abc' is not a finite number"),
+        ("space={lr:", "space={lr:: the value is no YAML"),
     ],
 )
 def test_words_that_are_not_understood(word, message, tmp_path):
@@ -143,10 +149,32 @@ def test_what_cannot_be_trained_is_said_before_anything_is(tmp_path, capsys):
     unsplit = [word for word in SEARCH["overrides"] if "validation" not in word]
     assert tune.main(words(tmp_path, overrides=unsplit)) == 1
     assert "dataset.validation=0: a search scores on examples" in capsys.readouterr().err
+    nested = ["experiment=quickstart", "dataset=label_noise", "dataset@dataset.base=digits"]
+    assert tune.main(words(tmp_path, overrides=nested)) == 1
+    assert "give dataset.base.validation=<examples>" in capsys.readouterr().err
+    assert tune.main(words(tmp_path, overrides=["experiment=lookahead/quadratic"])) == 1
+    assert "choose one that can hold out examples" in capsys.readouterr().err
     bad = {"lr": SEARCH["space"]["lr"], "lrr": {"type": "int", "low": 1, "high": 2}}
     assert tune.main(words(tmp_path, space=bad)) == 1
     assert "lrr is not a field of this configuration" in capsys.readouterr().err
     assert not (tmp_path / "s").exists() and not (tmp_path / "runs").exists()
+
+
+def test_a_data_set_around_another_holds_out_its_base_examples(tmp_path):
+    nested = ["dataset=label_noise", "dataset@dataset.base=digits", "dataset.base.validation=100"]
+    small = [word for word in SEARCH["overrides"] if not word.startswith("dataset.")]
+    one = search_of({**SEARCH, "overrides": [*small, *nested, "dataset.base.limit_train=64"]})
+    made, results = Runs(ROOT / "configs"), f"results={tmp_path}"
+    own = [*one.words({"lr": 0.01}, 0, 0), *REST, results]
+    made.read(made.check(own))
+    assert 0 < made(own).score <= 100
+
+
+def test_a_run_that_diverged_costs_what_it_would_have(tmp_path):
+    """Whole: each of its three epochs at the two gradients of SAM, though it ended in the first."""
+    one = search_of({**SEARCH, "overrides": [*SEARCH["overrides"], "optimizer=sam"]})
+    made = Runs(ROOT / "configs")([*one.words({"lr": 1e12}, 0, 1), *REST, f"results={tmp_path}"])
+    assert (made.score, made.epochs, made.gradient_evaluations) == (inf, 3, 6)
 
 
 def start(arguments, log):

@@ -1,15 +1,18 @@
 """What a report says of scores that are known."""
 
 import json
+import shlex
+from dataclasses import replace
 from math import inf
 
 import numpy as np
 import pytest
 from scipy import stats
-from searches import search, worker
+from searches import pretend, search, worker
 
 from basin.tune.agreement import agreement
 from basin.tune.joining import join
+from basin.tune.modes import MODES
 from basin.tune.outcome import found, outcome
 from basin.tune.pictures import draw_all
 from basin.tune.storage import existing
@@ -66,12 +69,37 @@ def test_a_search_is_judged_by_another_study(studies):
     selected = content["selected"]
     best = min(content["configurations"], key=lambda one: one["final"])
     assert selected["configuration"] == best["configuration"] and selected["rank"] == 1
-    assert (
-        selected["command"].endswith("epochs=9") and "experiment=quickstart" in selected["command"]
-    )
+    assert selected["plain_command"].startswith("experiment=quickstart dataset.validation=100 lr=")
+    assert selected["plain_command"].endswith(" epochs=9.0")
     text = report(content)
-    assert "Trained: 21 epochs, 21 gradient evaluations; 21 by" in text
+    assert "Trained: 21 epochs, 21 gradient evaluations; 21 epochs by" in text
     assert "| 0 | 1 | 9 | 0 | " in text and "| 2 | 9 | 1 | 0 | " in text and "1.00 [" in text
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_selected_run_is_named_with_a_command_that_trains_it(mode, tmp_path):
+    def train(words):
+        return replace(pretend(words), run=f"run of {shlex.join(words)}")
+
+    one = worker(search(mode=mode), tmp_path, train)
+    join(one.rungs.studies, one.rungs.search, ["recipe"], one.folder)
+    one.work()
+    content = outcome(found(one.rungs.studies), None)
+    selected, text = content["selected"], report(content)
+    assert selected["run"] == f"run of {selected['command']}" and selected["rung"] == 2
+    assert f" Run {selected['run']}, scored at rung 2." in text
+    assert f"The run that was scored:\n\n    python train.py {selected['command']}\n" in text
+    own_schedule = "the configuration's own schedule once, over all 9 epochs" in text
+    assert own_schedule == (mode != "rescaled_from_scratch")
+    assert ("schedule=sgdr" in selected["command"]) == (mode == "compressed_periodic")
+
+
+def test_the_last_rung_is_not_compared_with_itself(studies):
+    content = outcome(found(studies["all"]), None)
+    assert [rung["agreement"]["n"] for rung in content["rungs"]] == [9, 9, 9]
+    values = [rung["agreement"]["kendall"]["value"] for rung in content["rungs"]]
+    assert values == [pytest.approx(1), pytest.approx(1), None]
+    assert report(content).count("| 9 | - | - |") == 1
 
 
 def test_the_report_of_other_configurations_is_refused(studies, tmp_path):

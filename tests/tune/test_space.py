@@ -25,6 +25,8 @@ def test_kinds_and_their_overrides():
     [
         ({"type": "logg", "low": 1, "high": 2}, "did you mean log"),
         (0.1, "space.lr.type=None is not one of"),
+        ({"type": [1]}, r"space.lr.type=\[1\] is not one of"),
+        ({"type": "float", "low": 1, "high": 2, 3: 4, "step": 1}, "has no 3, step"),
         ({"type": "float", "low": 1}, "lacks high"),
         ({"type": "float", "low": 1, "high": 2, "log": True}, "has no log"),
         ({"type": "float", "low": 2, "high": 1}, "low=2 is not below high=1"),
@@ -45,7 +47,20 @@ def test_what_is_wrong_with_a_space_is_said(entry, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"space": {}}, "space={} is empty"),
+        ({"space": {}}, "space={} is not a mapping of one or more fields"),
+        ({"space": 3}, "space=3 is not a mapping of one or more fields"),
+        ({"overrides": "abc"}, "overrides='abc' is not a list of words of train.py"),
+        ({"overrides": None}, "overrides=None is not a list of words of train.py"),
+        ({"overrides": ["lr=1", 2]}, r"overrides=\['lr=1', 2\] is not a list of words"),
+        ({"first": "abc"}, "first='abc' is not a finite number"),
+        ({"first": True}, "first=True is not a finite number"),
+        ({"epochs": None}, "epochs=None is not a finite number"),
+        ({"epochs": float("inf")}, "epochs=inf is not a finite number"),
+        ({"cycle_factor": "5e-1"}, "cycle_factor='5e-1' is not a finite number.*write 1.0e-1"),
+        (
+            {"mode": "compressed_periodic", "period": "abc"},
+            "period='abc' is not a finite number, or null",
+        ),
         ({"overrides": ["lr=1"]}, "lr is in overrides and in space"),
         ({"overrides": ["epochs=3"]}, "epochs is the search's own"),
         ({"overrides": ["+stages.swa.epochs=3"]}, "stages.swa.epochs is the search's own"),

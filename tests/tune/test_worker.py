@@ -186,6 +186,9 @@ def test_what_diverged_is_never_trained_again(tmp_path):
     assert len(trained) == 9 and set(one.board.view().scores.values()) == {inf}
     content = outcome(found_with_search(one), None)
     assert content["budget"]["epochs"] == 9 and content["rungs"][0]["diverged"] == 9
+    assert content["budget"]["planned_epochs"] == 9 + 3 * 2 + 6
+    assert content["budget"]["untrained_rungs"] == 3 + 1
+    assert "or were given up: 4." in report(content)
     assert "Selected: none" in report(content)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from basin.core.solutions import run_folder
 from basin.experiment.folder import RunFolder
 from basin.experiment.settings import Settings
+from basin.report.paper.recipe import held_out
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,7 @@ def check_same_data(runs: Sequence[Finished]) -> None:
 def shared_parts(runs: Sequence[Finished]) -> set[str]:
     """The test part; and validation, where all runs held out the same examples."""
     splits = {
-        (run.record["seeds"]["seed_subset"], str(run.settings["dataset"].get("validation")))
-        for run in runs
+        (run.record["seeds"]["seed_subset"], held_out(run.settings["dataset"])[1]) for run in runs
     }
     return {"test", "validation"} if len(splits) == 1 else {"test"}
 

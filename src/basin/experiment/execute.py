@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
@@ -22,6 +23,7 @@ from basin.training.meter import Intervals
 from basin.training.precision import Precision
 from basin.training.reporting import Evaluator
 from basin.training.snapshot import Parts, load_optimizer, restore
+from basin.training.tally import NonFinite
 from basin.training.trace import Traced
 
 
@@ -115,11 +117,7 @@ def execute(job: Job, output: Sink, before: Continuation) -> Outcome:
         elif outcome is not None:
             _carry(settings, outcome.parts, parts)
             around.go_on(outcome.around.meter.seconds, outcome.around.meter.joules)
-        if job.settings["runtime"]["profile"] and Ranks().rank == 0:
-            with Traced(around, folder, job.device) as traced:
-                fit(parts.state, parts.closure, traced)
-        else:
-            fit(parts.state, parts.closure, around)
+        _fit(job, around, folder)
         before.end(name, parts.state.counters)
         own = before.trunk is None or before.trunk["stage"] != name
         if own and (not last or job.settings["runtime"]["keep_end"]):
@@ -128,6 +126,22 @@ def execute(job: Job, output: Sink, before: Continuation) -> Outcome:
     assert outcome is not None  # a run has a stage, and the last one is never behind us
     outcome.evaluate()
     return outcome
+
+
+def _fit(job: Job, around: Bookkeeping, folder: Path) -> None:
+    """Train a stage. A NonFinite says what an epoch has cost until then."""
+    state, closure = around.parts.state, around.parts.closure
+    try:
+        if job.settings["runtime"]["profile"] and Ranks().rank == 0:
+            with Traced(around, folder, job.device) as traced:
+                fit(state, closure, traced)
+        else:
+            fit(state, closure, around)
+    except NonFinite as error:
+        epochs = state.stage.start + closure.input.t
+        if epochs:
+            error.per_epoch = state.counters.examples / closure.input.order.num / epochs
+        raise
 
 
 def _not_needed(name: str) -> None:

@@ -19,6 +19,7 @@ from basin.experiment.point import Point
 from basin.experiment.recipes import composed, composing
 from basin.experiment.run import run_point
 from basin.experiment.settings import seeds
+from basin.report.paper.recipe import held_out
 from basin.training.tally import NonFinite
 from basin.tune.rungs import Trained
 
@@ -56,10 +57,15 @@ class Runs:
         point = self.point(words)
         check(point.settings, point.stages)
         refuse_members(point.settings)
-        if not point.settings["dataset"].get("validation"):
+        field, num = held_out(point.settings["dataset"])
+        if not num:
+            there, fix = f"{field}={num}", f"give {field}=<examples>"
+            if num is None:
+                there = f"dataset={point.groups['dataset']}"
+                fix = "choose one that can hold out examples"
             raise ValueError(
-                "dataset.validation=0: a search scores on examples that are held out of the"
-                " training part, and never on the test part; give dataset.validation=<examples>"
+                f"{there}: a search scores on examples that are held out of the training part, and"
+                f" never on the test part; {fix}"
             )
         return point
 
@@ -73,9 +79,9 @@ class Runs:
         try:
             with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
                 run_point(point, sequel=True, dataset=self._dataset(point))
-        except NonFinite:
-            epochs, counted = self._reached(point)
-            return Trained(inf, epochs, counted, point.name)
+        except NonFinite as error:
+            epochs = self._whole(point)
+            return Trained(inf, epochs, error.per_epoch * epochs, point.name)
         record = point.folder.record()
         assert record is not None
         scores = record["results"]["last"]["final"]["validation"]
@@ -93,7 +99,6 @@ class Runs:
         return self._read[key]
 
     @staticmethod
-    def _reached(point: Point) -> tuple[float, float]:
-        """A run that diverged is charged its whole length, wherever it did."""
-        total = sum(float(stage["epochs"]) for stage in point.stages.values())
-        return total, total
+    def _whole(point: Point) -> float:
+        """Epochs of all stages: what a run that diverged is charged, wherever it did."""
+        return sum(float(stage["epochs"]) for stage in point.stages.values())

@@ -18,6 +18,9 @@ ADVICE = (
 class NonFinite(RuntimeError):
     """The training loss, or a weight, stopped being a number."""
 
+    per_epoch: float = 1.0
+    """Gradient evaluations an epoch of the run until then, which whoever calls `fit` writes."""
+
 
 class Tally:
     """Training loss and errors since the last reset, and the first step with no finite loss.

@@ -22,9 +22,8 @@ def agreement(rung: Sequence[float], final: Sequence[float]) -> dict[str, Any]:
 
     A score of inf is the worst, and ties with another.
     """
-    none = {"value": None, "low": None, "high": None}
     if len(rung) < LEAST:
-        return {"n": len(rung), "spearman": none, "kendall": none}
+        return undefined(len(rung))
     ranks = {"rung": rankdata(rung)}
     one = correlate(ranks, rankdata(final), resamples=RESAMPLES, seed=SEED)["rung"]
     return {
@@ -32,6 +31,12 @@ def agreement(rung: Sequence[float], final: Sequence[float]) -> dict[str, Any]:
         "spearman": _plain(one.spearman, one.spearman_interval),
         "kendall": _plain(one.kendall, one.kendall_interval),
     }
+
+
+def undefined(num: int) -> dict[str, Any]:
+    """No correlations, of that many configurations."""
+    none = {"value": None, "low": None, "high": None}
+    return {"n": num, "spearman": none, "kendall": none}
 
 
 def _plain(value: float, interval: tuple[float, float]) -> dict[str, float | None]:

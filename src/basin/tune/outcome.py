@@ -8,7 +8,7 @@ from math import isinf
 from shlex import join
 from typing import Any
 
-from basin.tune.agreement import agreement
+from basin.tune.agreement import agreement, undefined
 from basin.tune.board import Board, View
 from basin.tune.schedulers import Rung
 from basin.tune.search import Search, search_of
@@ -39,19 +39,22 @@ class Found:
         """Whether nothing is left to be trained."""
         return not self.view.running and not [*self.search.plan.wanted(self.view.scores)]
 
-    def best(self) -> int | None:
-        """The configuration of the lowest score at the highest rung at which any has one."""
+    def best(self) -> Rung | None:
+        """The rung of the lowest score, of the highest at which any configuration has one."""
         for rung in range(self.search.ladder.top, -1, -1):
             at = [r for r, score in self.view.scores.items() if r.rung == rung and not isinf(score)]
             if at:
-                return min(at, key=lambda one: (self.view.scores[one], one)).configuration
+                return min(at, key=lambda one: (self.view.scores[one], one))
         return None
 
-    def command(self, number: int) -> str:
-        """Words that train a configuration alone, with its whole schedule."""
-        search = self.search
-        own = [*search.overrides, *words(self.params[number]), f"epochs={search.epochs:g}"]
-        return join(own)
+    def command(self, rung: Rung) -> str:
+        """Words of the run that was scored at a rung, or the same run anew in other results."""
+        return join(self.search.words(self.params[rung.configuration], *rung))
+
+    def plain_command(self, number: int) -> str:
+        """Words that train a configuration to the end with the schedule of overrides and space."""
+        whole = f"epochs={self.search.ladder.budgets[-1]!r}"
+        return join([*self.search.overrides, *words(self.params[number]), whole])
 
 
 def found(studies: Studies) -> Found:
@@ -76,7 +79,7 @@ def outcome(one: Found, final: Found | None) -> dict[str, Any]:
         "final": truth.name,
         "over": one.over,
         "search": asdict(one.search),
-        "rungs": [_rung(one, rung, finals) for rung in range(one.search.ladder.top + 1)],
+        "rungs": [_rung(one, rung, truth) for rung in range(one.search.ladder.top + 1)],
         "budget": _budget(one),
         "configurations": _configurations(one, finals),
     }
@@ -85,12 +88,16 @@ def outcome(one: Found, final: Found | None) -> dict[str, Any]:
     return result
 
 
-def _selected(one: Found, number: int, finals: Finals) -> dict[str, Any]:
+def _selected(one: Found, rung: Rung, finals: Finals) -> dict[str, Any]:
+    number = rung.configuration
     score = finals.get(number)
     return {
         "configuration": number,
         "params": one.params[number],
-        "command": one.command(number),
+        "rung": rung.rung,
+        "run": one.view.done[rung].user_attrs["run"],
+        "command": one.command(rung),
+        "plain_command": one.plain_command(number),
         "final": score,
         "rank": None if score is None else 1 + sum(s < score for s in finals.values()),
         "of": len(finals),
@@ -107,7 +114,8 @@ def same_configurations(left: Found, right: Found) -> None:
             )
 
 
-def _rung(one: Found, rung: int, finals: Finals) -> dict[str, Any]:
+def _rung(one: Found, rung: int, truth: Found) -> dict[str, Any]:
+    finals, itself = truth.finals, truth.name == one.name and rung == one.search.ladder.top
     at = {r.configuration: s for r, s in one.view.scores.items() if r.rung == rung}
     both = sorted(at.keys() & finals.keys())
     return {
@@ -116,12 +124,17 @@ def _rung(one: Found, rung: int, finals: Finals) -> dict[str, Any]:
         "configurations": len(at),
         "diverged": sum(map(isinf, at.values())),
         "best": min(at.values(), default=None),
-        "agreement": agreement([at[n] for n in both], [finals[n] for n in both]),
+        "agreement": undefined(len(both))
+        if itself
+        else agreement([at[n] for n in both], [finals[n] for n in both]),
     }
 
 
 def _budget(one: Found) -> dict[str, float]:
-    """Trained, as the runs' records say, and what the rungs cost by their definition."""
+    """Trained, as the runs' records say, and what the rungs cost by their definition.
+
+    The definition counts untrained rungs too: of configurations that had diverged or were given up.
+    """
     search, done = one.search, one.view.done
     planned = [
         search.rate.cost(search.ladder, search.plan.begins(r.configuration), r.rung) for r in done
@@ -130,6 +143,7 @@ def _budget(one: Found) -> dict[str, float]:
         "epochs": sum(trial.user_attrs["epochs"] for trial in done.values()),
         "gradient_evaluations": sum(t.user_attrs["gradient_evaluations"] for t in done.values()),
         "planned_epochs": sum(planned),
+        "untrained_rungs": sum(not trial.user_attrs["run"] for trial in done.values()),
         "everyone_to_the_end": len(one.params) * search.epochs,
         "failed_attempts": sum(len(trials) for trials in one.view.failed.values()),
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 from basin.tune.ladder import Ladder, brackets, halving, ladder_of
@@ -38,6 +39,11 @@ class Search:
     attempts: int  # at a rung that fails or whose worker is killed
 
     def __post_init__(self) -> None:
+        _words("overrides", self.overrides)
+        for name in ("first", "epochs", "cycle_factor"):
+            _number(name, getattr(self, name))
+        if self.period is not None:
+            _number("period", self.period, ", or null")
         _one_of("scheduler", self.scheduler, SCHEDULERS)
         _one_of("sampler", self.sampler, SAMPLERS)
         for name, least in (("startup", 1), ("attempts", 1), ("seed", 0)):
@@ -51,7 +57,7 @@ class Search:
         else:
             _whole("configurations", self.configurations, 1)
         self._fields()
-        assert self.distributions and self.plan  # built here, so that what is wrong is found now
+        assert self.plan  # built here, so that what is wrong is found now
 
     @cached_property
     def distributions(self) -> Space:
@@ -98,14 +104,14 @@ class Search:
     def _fields(self) -> None:
         """Each field of train.py once, and none that the search sets."""
         given = [word.split("=", 1)[0].lstrip("+~") for word in self.overrides]
-        for key in (*given, *self.space):
+        for key in (*given, *self.distributions):
             reserved = [*RESERVED, *(["schedule"] if self.rate.sets_schedule else [])]
             if key in reserved or key.startswith("stages."):
                 raise ValueError(f"{key} is the search's own to set (mode={self.mode}): remove it")
-        twice = sorted(set(given) & set(self.space))
+        twice = sorted(set(given) & set(self.distributions))
         if twice:
             raise ValueError(f"{twice[0]} is in overrides and in space: leave it in one of them")
-        if self.cycle_factor != 1 and "lr" not in (*given, *self.space):
+        if self.cycle_factor != 1 and "lr" not in (*given, *self.distributions):
             raise ValueError(f"cycle_factor={self.cycle_factor} needs lr in space or overrides")
 
 
@@ -128,6 +134,19 @@ def search_of(content: Any) -> Search:
 def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ValueError(f"{name}={value} is not one of {', '.join(allowed)}")
+
+
+def _words(name: str, value: Any) -> None:
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise ValueError(
+            f"{name}={value!r} is not a list of words of train.py, such as [experiment=quickstart]"
+        )
+
+
+def _number(name: str, value: Any, beside: str = "") -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        hint = " (YAML reads 1e-1 as a word: write 1.0e-1)" if isinstance(value, str) else ""
+        raise ValueError(f"{name}={value!r} is not a finite number{beside}{hint}")
 
 
 def _whole(name: str, value: Any, least: int) -> None:

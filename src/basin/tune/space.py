@@ -30,7 +30,8 @@ def space_of(node: Any) -> Space:
     """Distributions by field of train.py. Raises ValueError naming the field."""
     if not isinstance(node, Mapping) or not node:
         raise ValueError(
-            f"space={node!r} is empty: give fields of train.py, as lr: {{type: log, ...}}"
+            f"space={node!r} is not a mapping of one or more fields of train.py, such as"
+            " {lr: {type: log, low: 0.01, high: 1.0}}"
         )
     return {str(field): _distribution(f"space.{field}", entry) for field, entry in node.items()}
 
@@ -48,12 +49,12 @@ def _text(value: Any) -> str:
 
 def _distribution(name: str, entry: Any) -> BaseDistribution:
     kind = entry.get("type") if isinstance(entry, Mapping) else None
-    if kind not in KEYS:
+    if not isinstance(kind, str) or kind not in KEYS:
         near = get_close_matches(str(kind), KEYS, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ValueError(f"{name}.type={kind!r} is not one of {', '.join(KEYS)}{hint}")
     missing = [key for key in KEYS[kind] if key not in entry]
-    unknown = sorted(set(entry) - {"type", *KEYS[kind]})
+    unknown = sorted(str(key) for key in entry if key not in ("type", *KEYS[kind]))
     if missing or unknown:
         wrong = f"lacks {', '.join(missing)}" if missing else f"has no {', '.join(unknown)}"
         raise ValueError(f"{name}: type={kind} {wrong}; it takes {', '.join(KEYS[kind])}")

@@ -17,9 +17,9 @@ def report(content: Mapping[str, Any]) -> str:
         f" sampling, seed {search['seed']}.{over} Scores are the validation part's.",
         "",
         f"Trained: {budget['epochs']:.6g} epochs, {budget['gradient_evaluations']:.6g} gradient"
-        f" evaluations; {budget['planned_epochs']:.6g} by the definition of the rungs, and"
+        f" evaluations; {budget['planned_epochs']:.6g} epochs by the definition of the rungs, and"
         f" {budget['everyone_to_the_end']:.6g} for every configuration to the end."
-        f" Attempts that failed: {budget['failed_attempts']}.",
+        f" Attempts that failed: {budget['failed_attempts']}.{_untrained(budget)}",
         "",
         f"Rank correlations are with the last rung of {content['final']}, with 95 % bootstrap"
         " intervals.",
@@ -30,10 +30,19 @@ def report(content: Mapping[str, Any]) -> str:
     lines += [_rung(rung) for rung in content["rungs"]]
     selected = content.get("selected")
     if selected is not None:
-        lines += ["", _selected(selected), "", f"    python train.py {selected['command']}"]
+        lines += ["", _selected(selected), *_commands(selected, search)]
     elif content["over"]:
         lines += ["", "Selected: none, since every configuration diverged or was given up."]
     return "\n".join(lines) + "\n"
+
+
+def _untrained(budget: Mapping[str, Any]) -> str:
+    if not budget["untrained_rungs"]:
+        return ""
+    return (
+        f" Rungs that the definition counts and nobody trained, of configurations that had diverged"
+        f" or were given up: {budget['untrained_rungs']}."
+    )
 
 
 def _rung(rung: Mapping[str, Any]) -> str:
@@ -56,7 +65,23 @@ def _selected(selected: Mapping[str, Any]) -> str:
     params = ", ".join(f"{name} {_value(value)}" for name, value in selected["params"].items())
     end = "" if selected["final"] is None else f"; final {selected['final']:.4g}"
     rank = "" if selected["rank"] is None else f", rank {selected['rank']} of {selected['of']}"
-    return f"Selected: configuration {selected['configuration']} ({params}){end}{rank}."
+    return (
+        f"Selected: configuration {selected['configuration']} ({params}){end}{rank}."
+        f" Run {selected['run']}, scored at rung {selected['rung']}."
+    )
+
+
+def _commands(selected: Mapping[str, Any], search: Mapping[str, Any]) -> list[str]:
+    """The run that was scored; and one without the mode's schedule, where that is another."""
+    scored, plain = selected["command"], selected["plain_command"]
+    lines = ["", "The run that was scored:", "", f"    python train.py {scored}"]
+    if plain != scored:
+        told = (
+            "Not that run, but one that has the configuration's own schedule once, over all"
+            f" {search['epochs']:g} epochs:"
+        )
+        lines += ["", told, "", f"    python train.py {plain}"]
+    return lines
 
 
 def _value(value: Any) -> str:

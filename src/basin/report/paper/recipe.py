@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ class Recipe:
     @property
     def validation(self) -> bool:
         """Whether a part of the training set is held out."""
-        return bool(self.settings["dataset"].get("validation"))
+        return bool(held_out(self.settings["dataset"])[1])
 
     def evaluates(self, epoch: float) -> bool:
         """Whether there are scores at this moment; True where no one can know."""
@@ -42,6 +43,17 @@ class Recipe:
         multiple = epoch / self.evaluate_every
         whole = abs(multiple - round(multiple)) < 1e-6
         return 0 < epoch <= self.epochs and (whole or epoch == self.epochs)
+
+
+def held_out(dataset: Mapping[str, Any]) -> tuple[str, int | None]:
+    """The field of a data set that says how many examples are held out, and their number.
+
+    That of the innermost base, where one is around another. None: it cannot hold out any.
+    """
+    path = "dataset"
+    while isinstance(dataset.get("base"), Mapping):
+        path, dataset = f"{path}.base", dataset["base"]
+    return f"{path}.validation", dataset.get("validation")
 
 
 def work(settings: dict[str, Any]) -> dict[str, str]:
