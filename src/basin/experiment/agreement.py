@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from math import prod
 from typing import Any
 
@@ -14,6 +15,8 @@ from basin.core.parameters import innermost
 from basin.core.protocols import Optimizer
 from basin.experiment import build
 from basin.experiment.settings import Settings
+from basin.model.curve import Curve
+from basin.model.recomputed_blocks import recompute_blocks_
 from basin.training.synced_batchnorm import synchronisable
 
 
@@ -24,12 +27,29 @@ def check_agreement(settings: Settings, dataset: Any, network: nn.Module) -> Non
         _check_vectors(settings)
     if facts.linear:
         _check_linear(facts.shape, network)
+    if settings["runtime"].get("recompute"):
+        _check_recomputing(settings, network)
     outputs = torch.zeros(2, facts.num_classes)
     targets = torch.zeros(2, dtype=facts.targets)
     try:
         build.objective(settings)(outputs, targets)
     except ValueError as error:
         raise ValueError(f"objective: {error}") from None
+
+
+def _check_recomputing(settings: Settings, network: nn.Module) -> None:
+    """Blocks that backward computes again have to be there, and to be called as they are."""
+    for name in ("compile", "autotune"):
+        if settings["runtime"][name]:
+            raise ValueError(
+                f"runtime.recompute=true with runtime.{name}={settings['runtime'][name]}: blocks"
+                " are computed again eagerly; take one of the two"
+            )
+    if isinstance(network, Curve):
+        raise ValueError(
+            "runtime.recompute=true: the weights on a curve are not those of a network"
+        )
+    recompute_blocks_(copy.deepcopy(network))
 
 
 def check_precision(settings: Settings, optimizer: Optimizer) -> None:
@@ -47,6 +67,10 @@ def check_ranks(settings: Settings, network: nn.Module, clock: Clock, ranks: int
 
     Or where BN layers cannot be synchronised, as the configuration says.
     """
+    if settings["runtime"].get("recompute"):
+        raise ValueError(
+            f"runtime.recompute=true is for a run of one process, and this has {ranks}"
+        )
     if settings["runtime"]["autotune"]:
         raise ValueError(
             f"runtime.autotune=true measures a run of one process, and this one has {ranks}; set"

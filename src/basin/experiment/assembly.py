@@ -16,6 +16,7 @@ from basin.experiment import build
 from basin.experiment.check import Plan
 from basin.experiment.settings import Settings, seeds
 from basin.experiment.way import Way
+from basin.model.recomputed_blocks import recompute_blocks_
 from basin.training.closure import MinibatchClosure
 from basin.training.distributed import Ranks
 from basin.training.dynamics import Dynamics
@@ -84,6 +85,8 @@ class Assembly:
         )
         if Ranks().size > 1 and self._settings["bn_ranks"] != "local":
             network = with_synced_batchnorm(network)
+        if self._settings["runtime"].get("recompute"):
+            recompute_blocks_(network)
         return self.place(network)
 
     def transferred(self, settings: Settings, model: nn.Module, solutions: Solutions) -> nn.Module:

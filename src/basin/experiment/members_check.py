@@ -64,7 +64,8 @@ def check_members(point: Point, plan: Plan) -> None:
 def _plain(settings: Settings) -> list[tuple[str, object, object]]:
     """Fields that have to be as they are by default: name, value, what it must be."""
     runtime = settings["runtime"]
-    fields = [(f"runtime.{key}", runtime[key], False) for key in ("compile", "autotune", "profile")]
+    switches = ("compile", "autotune", "profile", "recompute")
+    fields = [(f"runtime.{key}", runtime[key], False) for key in switches]
     device = settings["device"]
     return [
         *fields,

@@ -28,6 +28,7 @@ MACHINE_ONLY = (
     "runtime.snapshot",
     "runtime.profile",
     "runtime.members",
+    "runtime.recompute",
     "metrics",
     "model.runs",
     "dataset.root",
@@ -53,6 +54,7 @@ class Runtime:
     snapshot: bool = MISSING
     profile: bool = MISSING
     members: int | None = MISSING
+    recompute: bool = MISSING
 
 
 @dataclass

@@ -33,7 +33,7 @@ class DenseLayer(nn.Module):
         Dropout is outside of that, so that nothing is drawn twice.
         """
         norm = self.bn2 if self.bn1 is None else self.bn1
-        return self._rest(recomputed(self._first, *maps, norm=norm))
+        return self._rest(recomputed(self._first, *maps, norms=[norm]))
 
     def _first(self, *maps: Tensor) -> Tensor:
         """The convolution that sees all maps, with its BN and ReLU."""

@@ -2,45 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
-def recomputed(function: Callable[..., Tensor], *inputs: Tensor, norm: nn.BatchNorm2d) -> Tensor:
-    """function(*inputs), of which backward needs the inputs only; it must not draw numbers.
+def recomputed(
+    function: Callable[..., Tensor],
+    *inputs: Tensor,
+    norms: Sequence[_BatchNorm],
+    draws: bool = False,
+) -> Tensor:
+    """function(*inputs), of which backward needs the inputs only.
 
-    norm: the BN layer in it, whose running statistics move in the first pass alone.
+    norms: the BN layers in it, whose running statistics move in the first pass alone.
+    draws: whether it draws from torch's generators, and the second pass is to draw the same.
     """
+
+    def contexts() -> tuple[AbstractContextManager[None], ReplayedStatistics]:
+        return nullcontext(), ReplayedStatistics(norms)
+
     output: Tensor = checkpoint(
-        function,
-        *inputs,
-        use_reentrant=False,
-        preserve_rng_state=False,
-        context_fn=lambda: (nullcontext(), ReplayedStatistics(norm)),
+        function, *inputs, use_reentrant=False, preserve_rng_state=draws, context_fn=contexts
     )
     return output
 
 
 class ReplayedStatistics(AbstractContextManager[None]):
-    """The second pass of a BN layer over a minibatch, which moves copies of its statistics only.
+    """The second pass of BN layers over a minibatch, which moves copies of their statistics only.
 
     Autograd wants the same tensors saved in both passes, so that not tracking is no way.
     """
 
-    def __init__(self, norm: nn.BatchNorm2d) -> None:
-        self._norm, self._tracked = norm, norm.track_running_stats  # of the first pass
-        self._now, self._kept = self._tracked, dict[str, Tensor]()
+    def __init__(self, norms: Sequence[_BatchNorm]) -> None:
+        self._norms = [*norms]
+        self._tracked = [norm.track_running_stats for norm in norms]  # of the first pass
+        self._now, self._kept = [*self._tracked], list[dict[str, Tensor]]()
 
     def __enter__(self) -> None:
-        self._now, self._kept = self._norm.track_running_stats, dict(self._norm.named_buffers())
-        self._norm.track_running_stats = self._tracked
-        for name, buffer in self._kept.items():
-            setattr(self._norm, name, buffer.clone())
+        self._now = [norm.track_running_stats for norm in self._norms]
+        self._kept = [dict(norm.named_buffers()) for norm in self._norms]
+        for norm, tracked, kept in zip(self._norms, self._tracked, self._kept, strict=True):
+            norm.track_running_stats = tracked
+            for name, buffer in kept.items():
+                setattr(norm, name, buffer.clone())
 
     def __exit__(self, *_error: object) -> None:
-        self._norm.track_running_stats = self._now
-        for name, buffer in self._kept.items():
-            setattr(self._norm, name, buffer)
+        for norm, now, kept in zip(self._norms, self._now, self._kept, strict=True):
+            norm.track_running_stats = now
+            for name, buffer in kept.items():
+                setattr(norm, name, buffer)
