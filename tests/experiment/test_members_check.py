@@ -1,10 +1,10 @@
 """Which points are members of one process, and what cannot be one."""
 
 import pytest
-from test_configs import composed
+from test_configs import composed, settings_of
 
 from basin.experiment.check import check
-from basin.experiment.members import grouped
+from basin.experiment.members import grouped, most
 from basin.experiment.members_check import check_members, refuse_members
 from basin.experiment.point import Point
 from basin.experiment.points import Checker
@@ -95,3 +95,10 @@ def test_one_run_alone_is_no_member():
     one = point("runtime.members=0")
     with pytest.raises(ValueError, match=r"runtime.members=0 is less than 1"):
         check(one.settings, one.stages)
+
+
+def test_a_frozen_run_of_before_this_option_is_read():
+    settings, stages = settings_of("dataset=digits", "model=wrn_16_1")
+    for one in (settings, *stages.values()):
+        del one["runtime"]["members"], one["runtime"]["recompute"]
+    assert check(settings, stages).parameters > 0 and most(settings) == 1
