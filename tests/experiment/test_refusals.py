@@ -90,7 +90,7 @@ QUICK = "experiment=quickstart"
             ["schedule=warmup", "schedule@schedule.lr.after=sgdr"],
             ["schedule.lr.after_counts_from=start", "after_counts_from=end"],
         ),
-        (["stages=swa", "epochs=20 steps"], ["error: stages.train.epochs: 0.75 of epochs=20"]),
+        (["stages=swa", "epochs=20 steps"], ["error: stages.train.epochs: ", "0.75 of epochs=20"]),
         (["stages.train.epochs=2"], ["+stages.train.epochs=..."]),
         (["schedule@schedule.momentum=cosine"], ["+schedule@schedule.momentum=..."]),
         (["+stages={a:{epochs:1}}"], ["leaves train before", "~stages.train"]),
