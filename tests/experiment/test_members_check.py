@@ -1,6 +1,7 @@
 """Which points are members of one process, and what cannot be one."""
 
 import pytest
+from omegaconf import OmegaConf
 from test_configs import composed, settings_of
 
 from basin.experiment.check import check
@@ -8,6 +9,7 @@ from basin.experiment.members import grouped, most
 from basin.experiment.members_check import check_members, refuse_members
 from basin.experiment.point import Point
 from basin.experiment.points import Checker
+from basin.experiment.settings import run_settings
 
 QUICK = ("experiment=quickstart", "device=cpu", "logger=none", "runtime.members=2")
 
@@ -99,6 +101,7 @@ def test_one_run_alone_is_no_member():
 
 def test_a_frozen_run_of_before_this_option_is_read():
     settings, stages = settings_of("dataset=digits", "model=wrn_16_1")
-    for one in (settings, *stages.values()):
-        del one["runtime"]["members"], one["runtime"]["recompute"]
-    assert check(settings, stages).parameters > 0 and most(settings) == 1
+    frozen = OmegaConf.create(settings)
+    del frozen.runtime["members"], frozen.runtime["recompute"]
+    read = run_settings(frozen)
+    assert read == settings and check(read, stages).parameters > 0 and most(read) == 1

@@ -27,7 +27,7 @@ def check_agreement(settings: Settings, dataset: Any, network: nn.Module) -> Non
         _check_vectors(settings)
     if facts.linear:
         _check_linear(facts.shape, network)
-    if settings["runtime"].get("recompute"):
+    if settings["runtime"]["recompute"]:
         _check_recomputing(settings, network)
     outputs = torch.zeros(2, facts.num_classes)
     targets = torch.zeros(2, dtype=facts.targets)
@@ -67,7 +67,7 @@ def check_ranks(settings: Settings, network: nn.Module, clock: Clock, ranks: int
 
     Or where BN layers cannot be synchronised, as the configuration says.
     """
-    if settings["runtime"].get("recompute"):
+    if settings["runtime"]["recompute"]:
         raise ValueError(
             f"runtime.recompute=true is for a run of one process, and this has {ranks}"
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from basin.core.clock import Clock
 from basin.core.images import Normalise
 from basin.core.order import Order
 from basin.core.protocols import Counters, Solutions, Stage, TrainState
@@ -85,7 +86,7 @@ class Assembly:
         )
         if Ranks().size > 1 and self._settings["bn_ranks"] != "local":
             network = with_synced_batchnorm(network)
-        if self._settings["runtime"].get("recompute"):
+        if self._settings["runtime"]["recompute"]:
             recompute_blocks_(network)
         return self.place(network)
 
@@ -95,7 +96,7 @@ class Assembly:
             settings,
             model=model,
             solutions=solutions,
-            clock=self._plan.clocks[settings["stage"]["name"]],
+            clock=self._clock(settings),
             results=self._settings["results"],
             num_classes=len(self.dataset.classes),
             in_channels=self.dataset.shape[0],
@@ -106,6 +107,10 @@ class Assembly:
         """A model on the run's device, in its dtype and memory format."""
         model = model.to(device=self._device, dtype=self._precision.parameters)
         return model.to(memory_format=torch.channels_last) if self._way.channels_last else model
+
+    def _clock(self, settings: Settings) -> Clock:
+        """That of a stage; `settings` are its own."""
+        return self._plan.clocks[settings["stage"]["name"]]
 
     def evaluator(self) -> Evaluator:
         """Over the validation part, where there is one, and the test part."""
@@ -120,7 +125,7 @@ class Assembly:
     def input(self, settings: Settings, index: int) -> Input:
         """The minibatches of a stage; `settings` are its own."""
         numbers = self._numbers(settings, index)
-        clock = self._plan.clocks[settings["stage"]["name"]]
+        clock = self._clock(settings)
         return Input(
             self.dataset.train,
             Order(
@@ -150,7 +155,7 @@ class Assembly:
 
         folder: where averagers may keep files; None where there is no run folder.
         """
-        clock = self._plan.clocks[settings["stage"]["name"]]
+        clock = self._clock(settings)
         optimizer, averagers, schedules = build.method(settings, model, clock, folder)
         closure = self.closure(settings, index, model)
         state = TrainState(model, optimizer, schedules, averagers, stage, self._counters)

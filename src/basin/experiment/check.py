@@ -174,7 +174,7 @@ def _lengths_and_counts(settings: Settings) -> None:
     for name, count in (
         ("runtime.evaluation_batch", runtime["evaluation_batch"]),
         ("runtime.threads", runtime["threads"]),
-        ("runtime.members", runtime.get("members")),  # none in a run of before,
+        ("runtime.members", runtime["members"]),
     ):
         if count is not None and count < 1:
             raise ValueError(f"{name}={count} is less than 1")

@@ -30,7 +30,7 @@ class Membership:
 
 def most(settings: Settings) -> int:
     """How many runs a process may train; 1 without the option."""
-    return settings["runtime"].get("members") or 1
+    return settings["runtime"]["members"] or 1
 
 
 def grouped(jobs: Sequence[tuple[One, Point]]) -> list[list[One]]:

@@ -9,6 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from basin.core.clock import DURATION, Clock
 
 Settings = dict[str, Any]
+LATER = {"members": None, "recompute": False}
+"""Fields of `runtime` that a frozen run of before does not have, and what it was run with."""
 SEEDS = ("seed_init", "seed_order", "seed_augment", "seed_noise", "seed_subset")
 
 
@@ -54,6 +56,8 @@ def seeds(settings: Settings) -> dict[str, int]:
 def plain(cfg: DictConfig) -> Settings:
     """A configuration with every interpolation resolved."""
     values: Settings = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    if "runtime" in values:
+        values["runtime"] = {**LATER, **values["runtime"]}
     return values
 
 
