@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from math import prod
 from typing import Any
 
@@ -16,7 +15,7 @@ from basin.core.protocols import Optimizer
 from basin.experiment import build
 from basin.experiment.settings import Settings
 from basin.model.curve import Curve
-from basin.model.recomputed_blocks import recompute_blocks_
+from basin.model.recomputed_blocks import recomputable
 from basin.training.synced_batchnorm import synchronisable
 
 
@@ -49,7 +48,7 @@ def _check_recomputing(settings: Settings, network: nn.Module) -> None:
         raise ValueError(
             "runtime.recompute=true: the weights on a curve are not those of a network"
         )
-    recompute_blocks_(copy.deepcopy(network))
+    recomputable(network)
 
 
 def check_precision(settings: Settings, optimizer: Optimizer) -> None:

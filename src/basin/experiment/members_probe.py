@@ -17,14 +17,7 @@ class Probe:
     def __init__(self, model: nn.Module) -> None:
         self.model, self.losses, self.size = model, torch.empty(2, device="meta"), 2
 
-    def __call__(
-        self,
-        *,
-        track_stats: bool = True,
-        backward: bool = True,
-        sync: bool = True,
-        coupled_gates: bool = False,
-    ) -> Tensor:
+    def __call__(self, *, backward: bool = True, **_switches: bool) -> Tensor:
         """A loss without a number, and such gradients."""
         if not backward:
             self._refuse("losses without gradients")
@@ -42,19 +35,11 @@ class Probe:
         """Refused."""
         self._refuse("a minibatch in pieces")
 
-    def evaluate(
-        self,
-        model: nn.Module,
-        *,
-        track_stats: bool = True,
-        backward: bool = True,
-        sync: bool = True,
-        coupled_gates: bool = False,
-    ) -> Tensor:
+    def evaluate(self, model: nn.Module, *, backward: bool = True, **_switches: bool) -> Tensor:
         """Refused, but for the run's own network."""
         if model is not self.model:
             self._refuse("other networks")
-        return self(track_stats=track_stats, backward=backward)
+        return self(backward=backward)
 
     @staticmethod
     def _refuse(what: str) -> NoReturn:

@@ -20,8 +20,15 @@ def recompute_blocks_(network: nn.Module) -> None:
 
     A block is a layer of layers in a sequence or a list: of a ResNet one with its shortcut.
     Weights, their names and all results stay as they are; dropout draws the same numbers again.
-    Raises ValueError where there is no block, or a layer draws in a way that cannot be repeated.
+    Raises ValueError as `recomputable` does.
     """
+    for block in recomputable(network):
+        kind: Any = type(block)
+        block.__class__ = _recomputing(kind)
+
+
+def recomputable(network: nn.Module) -> list[nn.Module]:
+    """The blocks; ValueError where there is none, or a pass cannot be repeated."""
     for module in network.modules():
         if isinstance(module, (Gate, Sampled)):
             raise ValueError(
@@ -34,9 +41,7 @@ def recompute_blocks_(network: nn.Module) -> None:
             f"runtime.recompute=true: {type(network).__name__} has no blocks that could be computed"
             " again; take micro_batch for less memory"
         )
-    for block in found:
-        kind: Any = type(block)
-        block.__class__ = _recomputing(kind)
+    return found
 
 
 def blocks(module: nn.Module) -> Iterator[nn.Module]:
