@@ -23,10 +23,7 @@ from basin.training.precision import Precision
 def words_of(name, settings, stages):
     """Batch 2, and no file of ImageNet, of weights or of the ends of a curve."""
     words = [f"experiment={name}", *(on_a_small_folder(settings) or at_batch_2(settings))]
-    words += without_weights(settings, stages)
-    if "start" in settings["model"]:
-        words += ["model.start=null", "model.end=null"]
-    return words
+    return words + without_weights(settings, stages)
 
 
 def kinds(settings, stages):
