@@ -59,8 +59,8 @@ def passes_are_updates(settings):
 
 def without_weights(settings, stages):
     """New weights in place of those of a file or of a run that an experiment names."""
-    names = [name for name in ("weights", "start", "end") if settings["model"].get(name) is not None]
-    words = [f"model.{name}=null" for name in names]
+    model, files = settings["model"], ("weights", "start", "end")
+    words = [f"model.{name}=null" for name in files if model.get(name) is not None]
     for name, stage in stages.items():
         if (stage["stage"]["transfer"] or {}).get("weights") is not None:
             words.append(f"stages.{name}.transfer.weights=null")
