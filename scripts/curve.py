@@ -1,8 +1,9 @@
 """Loss and error along a trained curve, with BN statistics of every point.
 
-    python scripts/curve.py run=results/runs/<a run of model=curve> [field=value ...]
+    python scripts/curve.py run=<a run of model=curve> [field=value ...]
 
-run           the run folder, or RUN/SOLUTION (an average of curves is a curve)
+run           RUN or RUN/SOLUTION (an average of curves is a curve): a run folder, or its name in
+              results=results/runs
 points        number of equidistant t (61)
 augmented     training images as in training (true), else plain
 train, test   examples of each part that are looked at; null (the default) for all
@@ -20,7 +21,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ from basin.analysis.path import along, statistics, table
 from basin.analysis.pictures import draw_path
 from basin.analysis.points import SCORES, measure
 from basin.core.reader import quietly
+from basin.core.solutions import place_of
 from basin.experiment.finished import FinishedRun
 from basin.model.curve import Curve
 
@@ -47,6 +48,7 @@ class Options:
     test: int | None = None
     weight_decay: float | None = None
     device: str = "auto"
+    results: str = "results/runs"
     out: str = "curve"
 
 
@@ -55,7 +57,7 @@ def evaluate(options: Options) -> None:
     if options.points < 2:
         raise ValueError(f"points={options.points} is less than 2: the ends are always looked at")
     numbers, picture = beside(options.out, ".npz"), beside(options.out, ".png")
-    run = FinishedRun(Path(options.run), device=options.device)
+    run = FinishedRun(place_of(options.run, results=options.results), device=options.device)
     curve = curve_of(run)
     decay = decay_of(run, options.weight_decay)
     scores = scorer(run, decay, options.augmented, options.train, options.test)

@@ -3,12 +3,12 @@
     python scripts/evaluate.py run=RUN [solution=swa]
     python scripts/evaluate.py ensemble=[RUN,RUN,...] [solution=snapshots] [members=[0,2]]
 
-RUN is a run folder, or its name in results=results/runs. Every network counts once: one that is
-listed twice is refused, and equal weights under two names are pointed out. So does the cost of a
-trunk that runs share. An ensemble has a validation part where all its runs held out the same
-examples (dataset.validation and seed_subset).
+RUN is a run folder, or its name in results=results/runs; RUN/SOLUTION takes that one of it. Every
+network counts once: one that is listed twice is refused, and equal weights under two names are
+pointed out. So does the cost of a trunk that runs share. An ensemble has a validation part where
+all its runs held out the same examples (dataset.validation and seed_subset).
 
-solution  which of a run's solutions, or a list of them: last, swa, snapshots, a member such as
+solution  which solutions of every RUN, or a list of them: last, swa, snapshots, a member such as
           fge_0, ...; of run= all of them are evaluated, of ensemble= the last iterate
 members   which networks of an ensemble such as snapshots or fge: [0,2]
 source    weights; logits, the test logits that runs keep, in float16; auto takes logits of an
@@ -31,6 +31,7 @@ from options import command
 from basin.core.files import write_json
 from basin.core.reader import quietly
 from basin.core.scores import score_text
+from basin.core.solutions import place_of
 from basin.experiment.distinct import check_networks, repeated, total_cost
 from basin.experiment.ensembles import Finished, check_same_data, read_run, shared_parts
 from basin.experiment.reevaluation import Pool, Prediction, from_logits, from_weights
@@ -61,6 +62,18 @@ def check(chosen: Options) -> None:
         raise ValueError("ensemble=[] has no runs")
     if chosen.source not in SOURCES:
         raise ValueError(f"source={chosen.source} is not one of {', '.join(SOURCES)}")
+
+
+def read(place: str, chosen: Options) -> tuple[Finished, list[str]]:
+    """The run of RUN or RUN/SOLUTION, and names of what is taken of it."""
+    path = place_of(place, results=chosen.results)
+    if path.is_dir() or not (path.parent / "config.yaml").exists():
+        run = read_run(place, results=chosen.results)
+        return run, solutions_of(run, chosen)
+    if chosen.solution is not None:
+        raise ValueError(f"solution={chosen.solution} beside {place}, which names one: give either")
+    run = read_run(str(path.parent), results=chosen.results)
+    return run, solutions_of(run, replace(chosen, solution=path.name))
 
 
 def solutions_of(run: Finished, chosen: Options) -> list[str]:
@@ -104,9 +117,9 @@ def evaluate(chosen: Options) -> dict[str, Any]:
     """Scores of every solution that is taken, of the ensemble of them, and the cost."""
     wanted = [chosen.run] if chosen.run is not None else chosen.ensemble
     assert wanted is not None
-    runs = [read_run(run, results=chosen.results) for run in wanted]
+    read_all = [read(place, chosen) for place in wanted]
+    runs, names = [run for run, _ in read_all], [taken for _, taken in read_all]
     check_same_data(runs)
-    names = [solutions_of(run, chosen) for run in runs]
     for run, taken in zip(runs, names, strict=True):
         for name in taken:
             run.files(name)  # every name is right before anything is computed
@@ -123,7 +136,11 @@ def evaluate(chosen: Options) -> dict[str, Any]:
                 passes += prediction.num if prediction.part == "test" else 0
     report: dict[str, Any] = {"solutions": rows}
     if chosen.ensemble is not None:
-        report["ensemble"] = {"runs": len(runs), "passes": passes, "scores": pool.scores()}
+        report["ensemble"] = {
+            "runs": len({run.path for run in runs}),
+            "passes": passes,
+            "scores": pool.scores(),
+        }
         report["ensemble"]["repeated"] = repeated(runs, names)
     report["cost"] = total_cost(runs)
     return report

@@ -1,8 +1,8 @@
 """Eigenvalues of the Hessian of a finished run's training loss: density, the largest, the trace.
 
-    python scripts/hessian.py run=results/runs/<a run> [field=value ...]
+    python scripts/hessian.py run=RUN [field=value ...]
 
-run           the run folder, or RUN/SOLUTION
+run           RUN or RUN/SOLUTION: a run folder, or its name in results=results/runs
 probes        random vectors that the density is a mean over (4); the trace's error needs two
 steps         of Lanczos for each: as many products with the Hessian (80)
 top           eigenvalues to report; the steps must be several times as many (10)
@@ -25,7 +25,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from math import isfinite
-from pathlib import Path
 
 import torch
 from options import MISSING, command
@@ -38,6 +37,7 @@ from basin.analysis.pictures import draw_spectrum
 from basin.core.files import write_atomically
 from basin.core.random import bits, derive
 from basin.core.reader import quietly
+from basin.core.solutions import place_of
 from basin.experiment.finished import FinishedRun
 
 
@@ -54,6 +54,7 @@ class Options:
     weight_decay: float = 0.0
     seed: int = 0
     device: str = "auto"
+    results: str = "results/runs"
     out: str = "hessian"
 
 
@@ -64,7 +65,7 @@ def estimate(options: Options) -> None:
         if value is not None and value < 1:
             raise ValueError(f"{name}={value} is less than 1")
     files = [beside(options.out, suffix) for suffix in (".npz", ".txt", ".png")]
-    run = FinishedRun(Path(options.run), device=options.device)
+    run = FinishedRun(place_of(options.run, results=options.results), device=options.device)
     batches = partial(pieces, run, options.train, options.batch_size)
     hessian = Hessian(run.solution(), run.objective, batches, weight_decay=options.weight_decay)
     found = spectrum(

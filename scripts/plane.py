@@ -1,10 +1,12 @@
 """Loss and error over the plane through three networks, with BN statistics of every point.
 
-    python scripts/plane.py run=results/runs/<a run of model=curve> [field=value ...]
+    python scripts/plane.py run=<a run of model=curve> [field=value ...]
     python scripts/plane.py runs=[A,B,C] [field=value ...]
 
+Each of them is RUN or RUN/SOLUTION: a run folder, or its name in results=results/runs.
+
 run           a curve: the plane through its ends and its middle bend; the curve is drawn
-runs          three networks of one shape: run folders, or RUN/SOLUTION; data are those of the first
+runs          three networks of one shape; data are those of the first
 points        grid points on each side (21)
 margin        on every side, in units of the triangle's width and height (0.2)
 curve_points  equidistant t at which the curve is projected (61)
@@ -21,7 +23,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from curve import curve_of, decay_of, scorer
@@ -33,7 +34,7 @@ from basin.analysis.pictures import draw_plane
 from basin.analysis.plane import Plane, axis, over, projected
 from basin.analysis.vectors import weights_of
 from basin.core.reader import quietly
-from basin.core.solutions import solution_file
+from basin.core.solutions import place_of, solution_file
 from basin.experiment.finished import FinishedRun
 from basin.model.curve import Curve
 
@@ -52,6 +53,7 @@ class Options:
     test: int | None = None
     weight_decay: float | None = None
     device: str = "auto"
+    results: str = "results/runs"
     out: str = "plane"
 
 
@@ -92,7 +94,7 @@ def scene_of(options: Options) -> Scene:
     if bool(options.run) == bool(options.runs):
         raise ValueError("give run=<a curve> or runs=[A,B,C], one of the two")
     if options.run:
-        run = FinishedRun(Path(options.run), device=options.device)
+        run = FinishedRun(place_of(options.run, results=options.results), device=options.device)
         curve = curve_of(run)
         num = len(curve.points)
         if num < 3:
@@ -101,8 +103,9 @@ def scene_of(options: Options) -> Scene:
         return Scene(run, corners, ("start", "end", "bend"), curve)
     if len(options.runs) != 3:
         raise ValueError(f"runs={options.runs} are {len(options.runs)} networks, not 3")
-    files = [solution_file(Path(place)) for place in options.runs]
-    run = FinishedRun(Path(options.runs[0]), device=options.device)
+    places = [place_of(place, results=options.results) for place in options.runs]
+    files = [solution_file(place) for place in places]
+    run = FinishedRun(places[0], device=options.device)
     corners = [run.other(file) for file in files]
     return Scene(run, corners, ("1", "2", "3"), None)
 

@@ -25,7 +25,8 @@ def finished(folder, name, *overrides, seed=0, classes=10, channels=1) -> Path:
     run.write_tensors("last.safetensors", network.state_dict())
     run.write_tensors("logits.safetensors", {"last": torch.zeros(2, 2)})
     run.write_configuration(settings)
-    run.write_record({"results": {}, "cost": {}, "environment": {}})
+    facts = {"classes": [str(k) for k in range(classes)], "shape": [channels], "test": 2}
+    run.write_record({"results": {}, "cost": {}, "environment": {}, "dataset": facts})
     return run.path
 
 

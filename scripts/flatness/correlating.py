@@ -10,6 +10,7 @@ from basin.analysis.arrays import beside, write_arrays
 from basin.analysis.correlation import Correlation, correlate
 from basin.analysis.flatness_pictures import draw_correlations
 from basin.analysis.landscape import Landscape
+from basin.experiment.ensembles import check_same_data, read_run
 from flatness.measuring import files_of, measured, opened
 from flatness.options import Options
 
@@ -17,7 +18,8 @@ from flatness.options import Options
 def correlate_runs(options: Options) -> None:
     """Rank correlations over runs."""
     numbers, picture = beside(options.out, ".npz"), beside(options.out, ".png")
-    files_of("correlate", options.correlate, options)
+    files = files_of("correlate", options.correlate, options)
+    check_same_data([read_run(str(file.parent), results=options.results) for file in files])
     errors, rows = [], []
     for place in options.correlate:
         print(place)

@@ -84,7 +84,8 @@ def test_a_point_of_a_curve_is_a_solution_of_the_base_network(run):
 
 def test_scores_along_it_begin_and_end_with_those_of_its_ends(folder, run, tmp_path, capsys):
     out = tmp_path / "curve"
-    words = [f"run={run}", "points=3", "train=40", "test=50", f"out={out}", "device=cpu"]
+    words = [f"run={run.name}", f"results={folder}", "points=3", "train=40", "test=50"]
+    words += [f"out={out}", "device=cpu"]
     assert curve.main(words) == 0
     printed = capsys.readouterr().out
     found = arrays(f"{out}.npz")
@@ -123,9 +124,9 @@ def test_the_plane_of_a_curve(run, tmp_path):
 
 def test_the_plane_of_three_runs(folder, run, tmp_path):
     out = tmp_path / "plane"
-    runs = f"runs=[{folder}/end-s0,{folder}/end-s1,{run}/t0.5]"
-    words = [runs, "points=2", "margin=0", "train=20", "test=20", f"out={out}", "device=cpu"]
-    assert plane.main(words) == 0
+    runs = f"runs=[{folder}/end-s0,end-s1,{run.name}/t0.5]"
+    words = [runs, "points=2", "margin=0", "train=20", "test=20", "device=cpu"]
+    assert plane.main([*words, f"results={folder}", f"out={out}"]) == 0
     found = arrays(f"{out}.npz")
     assert "curve" not in found and found["weight_decay"] == 5e-4  # the optimizer's
     start = FinishedRun(folder / "end-s0", device="cpu")

@@ -98,6 +98,19 @@ def test_members_can_be_picked(two, tmp_path):
     assert report["ensemble"]["scores"]["test"] == last["ensemble"]["scores"]["test"]
 
 
+def test_each_run_can_name_its_own_solution(two, tmp_path):
+    mixed = f"ensemble=[{two[0].name}/swa,{two[0].name}/last,{two[1]}/snapshots]"
+    report = report_of(tmp_path, mixed, f"results={two[0].parent}", "members=null", "device=cpu")
+    taken = [(r["run"], r["solution"]) for r in report["solutions"] if r["part"] == "test"]
+    assert taken == [
+        *((two[0].name, name) for name in ("swa", "last")),
+        (two[1].name, "snapshots"),
+    ]
+    assert report["ensemble"]["runs"] == 2 and report["ensemble"]["passes"] == 4
+    cost = [json.loads((run / "record.json").read_text())["cost"] for run in two]
+    assert report["cost"]["gradient_evaluations"] == sum(c["gradient_evaluations"] for c in cost)
+
+
 def copied(source, target, change):
     """A run folder with another record."""
     target.mkdir()
@@ -124,6 +137,8 @@ def test_what_is_refused(two, tmp_path, capsys):
         ([f"run={two[0]}", f"ensemble=[{two[1]}]"], "one of the two"),
         (["ensemble=[]"], "no runs"),
         (["runs=3"], "runs"),
+        ([f"run={two[0]}/swa", "solution=last"], "which names one: give either"),
+        ([f"run={two[0]}/ema"], "no solution 'ema': it has last, swa, snapshots"),
         ([f"run={tmp_path}"], "is no run (it has no config.yaml)"),
         (["run=nowhere"], "there is no run folder nowhere"),
         ([f"run={two[0]}", "solution=ema"], "no solution 'ema': it has last, swa, snapshots"),

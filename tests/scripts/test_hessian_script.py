@@ -14,7 +14,8 @@ def test_the_spectrum_of_a_quadratic_is_the_one_that_it_was_made_with(tmp_path, 
     fields += ["dataset.rotation=3", "dataset.shift=0.5", "precision=fp64", "batch_size=8"]
     run = finished(tmp_path, "quadratic", *fields, classes=1, channels=30)
     out = tmp_path / "h"
-    words = [f"run={run}", "probes=2", "steps=30", "top=3", f"out={out}", "device=cpu"]
+    words = [f"run={run.name}", f"results={tmp_path}", "probes=2", "steps=30", "top=3"]
+    words += [f"out={out}", "device=cpu"]
     assert hessian.main([*words, "batch_size=4", "weight_decay=0.25"]) == 0
     eigenvalues = 1 / np.arange(1, 31) + 0.75
     found = arrays(f"{out}.npz")

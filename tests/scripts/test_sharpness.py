@@ -90,11 +90,14 @@ def test_nothing_is_measured_before_what_cannot_be(runs, tmp_path, capsys):
     assert sharpness.main(words) == 1
     assert sharpness.main([f"run={one}", *SHORT, "m=17", f"out={tmp_path}/s"]) == 1
     assert sharpness.main([f"rays=[{one},{one}/last]", *SHORT, f"out={tmp_path}/r"]) == 1
+    other = finished(runs[0].parent, "three-classes", *DIGITS, classes=3)
+    assert sharpness.main([f"correlate=[{one},{two},{other}]", *SHORT, f"out={tmp_path}/c"]) == 1
     alone = ["measures=[energy,noise]", "batch_size=16", "m=16", f"out={tmp_path}/s"]
     assert sharpness.main([f"run={one}", *SHORT, *alone]) == 1
     said = capsys.readouterr()
     assert "m=16: all examples are one chunk" in said.err
     assert "a solution is there twice; give each once" in said.err
+    assert "have other data: the classes: 0, 1, 2, not 0, 1, 2, ... (10)" in said.err
     assert "there is no such folder" in said.err and "m=17 is more than the 16" in said.err
     assert not said.out and not [*tmp_path.iterdir()]
 

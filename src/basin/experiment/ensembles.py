@@ -73,7 +73,7 @@ def check_same_data(runs: Sequence[Finished]) -> None:
         ):
             if read(first) != read(other):
                 raise ValueError(
-                    f"{other.path} and {first.path} are no ensemble: the {what}:"
+                    f"{other.path} and {first.path} have other data: the {what}:"
                     f" {_short(read(other))}, not {_short(read(first))}"
                 )
 
