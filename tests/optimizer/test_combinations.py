@@ -79,7 +79,11 @@ REFUSED = [
     ("replicated_sgd", ["optimizer.gamma=null", "optimizer.independent=false"], "gamma=null"),
     ("timm", ["optimizer.name=adahessian"], "adahessian needs second derivatives"),
     ("timm", ["+optimizer.arguments.lr=1"], "give lr beside"),
-    ("entropy_sgd", ["optimizer.coupling=lua"], "coupling='lua' is not one of early, late"),
+    (
+        "entropy_sgd",
+        ["optimizer.coupling=lua"],
+        "coupling='lua' is not one of early, late, late_decay",
+    ),
 ]
 
 
@@ -190,19 +194,20 @@ class Late:
         return loss
 
 
-def test_a_particle_whose_coupling_is_late():
-    """Chaudhari's inner step: the coupling stays out of the velocity."""
+@pytest.mark.parametrize("coupling", ["late", "late_decay"])
+def test_a_particle_whose_coupling_is_late(coupling):
+    """Chaudhari's inner steps: the coupling, or the decay too, stays out of the velocity."""
     from basin.optimizer.langevin import Langevin
 
     w, c, v = (torch.tensor([x], dtype=torch.float64) for x in (1.0, 0.4, 0.2))
-    inner = Langevin(lr=0.1, momentum=0.9, nesterov=True, noise=0.0, coupling="late")
+    inner = Langevin(lr=0.1, momentum=0.9, nesterov=True, noise=0.0, coupling=coupling)
     gradient = [torch.tensor([0.3], dtype=torch.float64)]
     fields = {"gamma": torch.tensor(0.5), "weight_decay": 0.01, "generator": None}
     inner.move_([w], gradient, [c], [v], **fields)
-    d = 0.3 + 0.01
+    d, beside = (0.3 + 0.01, 0.5 * 0.6) if coupling == "late" else (0.3, 0.5 * 0.6 + 0.01)
     velocity = 0.9 * 0.2 + d
     assert float(v) == pytest.approx(velocity)
-    assert float(w) == pytest.approx(1.0 - 0.1 * (d + 0.9 * velocity + 0.5 * 0.6))
+    assert float(w) == pytest.approx(1.0 - 0.1 * (d + 0.9 * velocity + beside))
 
 
 def test_the_covariance_of_koala_m_begins_where_it_is_told():

@@ -13,7 +13,7 @@ def adaptive(weights: list[Tensor], ascent: list[Tensor]) -> list[Tensor]:
     """w^2 g / | |w| g |, one norm over all tensors.
 
     Differs: all tensors are scaled, without eta beside |w|, as a public SAM code does; the authors'
-    code has |w| + eta for weights and 1 for biases.
+    code has |w| + eta for weights and 1 for biases, so a bias of 0 climbs there and not here.
     """
     scaled = torch._foreach_mul(ascent, weights)  # its norm is that of |w| g
     length = norm(scaled) + TINY

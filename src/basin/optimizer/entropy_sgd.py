@@ -19,7 +19,7 @@ from basin.optimizer.ranks import common_noise
 from basin.optimizer.scoping import Scoping
 
 OUTER = ("momentum", "plain")
-COUPLING = ("early", "late")
+COUPLING = ("early", "late", "late_decay")
 
 
 class EntropySGD(torch.optim.Optimizer):
@@ -30,11 +30,11 @@ class EntropySGD(torch.optim.Optimizer):
     gamma: field of the groups, times (1 + growth)^t after t outer steps. gamma null: measured at
     the end of the second outer step as loss / (|w - w'|^2 / 2), and 0 until then. growth null:
     gamma grows by 1e4 over `epochs`. coupling: see `Langevin`. scale_by_gamma: false leaves lr D.
-    outer: `momentum`, or `plain` w -= lr gamma (w - mu), whose lr Chaudhari's Lua code does not
-    scale. An outer step draws `steps` minibatches and moves the BN statistics as often; they are
-    those of the last particle w', not of the centre.
+    outer: `momentum`, or `plain` w -= lr gamma (w - mu); Chaudhari's codes scale neither. An outer
+    step moves the BN statistics L times; they are those of the last w', not of the centre.
     Differs: without Nesterov the authors' noise also enters the velocity, by an alias; a growth
-    that is not given holds from the first step, theirs from the second.
+    that is not given holds from the first step, theirs from the second. Chaudhari's draw L + 1
+    minibatches; outer velocity begins as a gradient, gamma stays (Python), or is one step on (Lua).
     """
 
     def __init__(

@@ -18,7 +18,9 @@ class Langevin:
     """d = g + gamma (w' - w) + wd w'; v = mu v + d; w' -= lr (d + mu v + noise / sqrt(lr / 2) N).
 
     Without nesterov d + mu v is v. coupling `late`: gamma (w' - w) is left out of d, and of v, and
-    added beside the noise (Chaudhari et al. 2017, the authors' code).
+    added beside the noise (Chaudhari et al. 2017, their Python); `late_decay`: wd w' too (their
+    Lua, of the paper's runs).
+    Differs: without nesterov what they add beside enters v, by an alias: theirs is then `early`.
     """
 
     lr: float
@@ -40,18 +42,17 @@ class Langevin:
     ) -> None:
         """Weights and velocities after one step."""
         pull = list(torch._foreach_mul(torch._foreach_sub(weights, centre), gamma))
-        if self.coupling == "early":
-            d = list(torch._foreach_add(pull, gradients))
-        else:
-            d = list(torch._foreach_clone(gradients))
-        torch._foreach_add_(d, weights, alpha=weight_decay)
+        early = self.coupling == "early"
+        d = list(torch._foreach_add(pull, gradients) if early else torch._foreach_clone(gradients))
+        beside = self.coupling == "late_decay"
+        torch._foreach_add_(pull if beside else d, weights, alpha=weight_decay)
         torch._foreach_mul_(velocities, self.momentum)
         torch._foreach_add_(velocities, d)
         if self.nesterov:
             torch._foreach_add_(d, velocities, alpha=self.momentum)
         else:
             d = list(torch._foreach_clone(velocities))  # noise stays out of the velocities
-        if self.coupling == "late":
+        if not early:
             torch._foreach_add_(d, pull)
         if self.noise:
             scale = self.noise / sqrt(0.5 * self.lr)
