@@ -12,13 +12,14 @@ from test_model_contract import build
 
 ROOT = os.environ.get("BASIN_DATA", "")
 HAVE_CIFAR = (Path(ROOT) / "cifar-10-batches-py").is_dir()
+ONE_THREAD = ["device=cpu", "logger=none", "runtime.threads=1"]  # its neighbour has the other core
 pytestmark = pytest.mark.slow
 
 
 @pytest.mark.skipif(not HAVE_CIFAR, reason="no CIFAR-10 in BASIN_DATA")
 def test_the_main_job_trains_on_real_images(tmp_path):
     arguments = ["model=wrn_16_4", "dataset=cifar10", f"dataset.root={ROOT}", "epochs=1"]
-    arguments += ["dataset.limit_train=5120", "device=cpu", "logger=none", f"results={tmp_path}"]
+    arguments += ["dataset.limit_train=5120", *ONE_THREAD, f"results={tmp_path}"]
     command = Command(*arguments, output=tmp_path / "output")
     assert command.wait(540) == 0, command.text()
     (path,) = tmp_path.glob("wrn_16_4_cifar10_*-s0/record.json")
@@ -32,7 +33,7 @@ def test_the_main_job_trains_on_real_images(tmp_path):
 @pytest.mark.skipif(not HAVE_CIFAR, reason="no CIFAR-100 in BASIN_DATA")
 def test_cifar100_with_a_validation_split(tmp_path):
     arguments = ["model=resnet20", "dataset=cifar100", f"dataset.root={ROOT}", "epochs=2 steps"]
-    arguments += ["dataset.validation=5000", "device=cpu", "logger=none", f"results={tmp_path}"]
+    arguments += ["dataset.validation=5000", *ONE_THREAD, f"results={tmp_path}"]
     command = Command(*arguments, output=tmp_path / "output")
     assert command.wait(300) == 0, command.text()
     (path,) = tmp_path.glob("resnet20_cifar100_*-s0/record.json")
@@ -50,9 +51,9 @@ IMAGENETTE = Path(__file__).resolve().parents[3] / "shared" / "data" / "imagenet
 )
 @pytest.mark.skipif(not HAVE_CIFAR, reason="no CIFAR in BASIN_DATA")
 def test_three_real_epochs_with_augmentation(name, size, chance, tmp_path):
-    arguments = [f"dataset={name}", f"dataset.root={ROOT}", "dataset.limit_train=10000"]
-    arguments += ["model=resnet20", "augment=[randaugment,crop_flip,cutout]", "epochs=3"]
-    arguments += ["device=cpu", "logger=none", f"results={tmp_path}"]
+    arguments = [f"dataset={name}", f"dataset.root={ROOT}", "dataset.limit_train=4000"]
+    arguments += ["model=resnet20", "augment=[randaugment,crop_flip,cutout]", "batch_size=32"]
+    arguments += ["epochs=3", "evaluate_every=3", *ONE_THREAD, f"results={tmp_path}"]
     command = Command(*arguments, output=tmp_path / "output")
     assert command.wait(540) == 0, command.text()
     (path,) = tmp_path.glob("*/record.json")
@@ -66,7 +67,7 @@ def test_three_real_epochs_of_decoded_images(tmp_path):
     arguments = ["dataset=image_folder", f"dataset.root={IMAGENETTE.parent}"]
     arguments += ["dataset.folder=imagenette", "dataset.size=64", "dataset.resize=72"]
     arguments += ["dataset.workers=2", "augment=flip", "model=resnet20", "batch_size=32"]
-    arguments += ["epochs=3", "device=cpu", "logger=none", f"results={tmp_path}"]
+    arguments += ["epochs=3", *ONE_THREAD, f"results={tmp_path}"]
     command = Command(*arguments, output=tmp_path / "output")
     assert command.wait(540) == 0, command.text()
     (path,) = tmp_path.glob("*/record.json")
