@@ -2,6 +2,7 @@
 
     python scripts/benchmark.py loop [field=value ...]     our loop against a bare one
     python scripts/benchmark.py input [field=value ...]    our input path against torchvision's
+    python scripts/benchmark.py jpeg [field=value ...]     images from JPEG files, by workers
     python scripts/benchmark.py step [field=value ...]     a step, eager or compiled, by layout
     python scripts/benchmark.py peer [field=value ...]     ours against plain loops of other people
     python scripts/benchmark.py eval [field=value ...]     evaluation, by the batch of its passes
@@ -86,6 +87,13 @@ def _input(chosen: argparse.Namespace) -> Result:
     return theirs.measure(theirs.Amount(*sizes), chosen.fields)
 
 
+def _jpeg(chosen: argparse.Namespace) -> Result:
+    from benchmarks import jpeg
+
+    often = (chosen.workers, chosen.pairs, chosen.batches)
+    return jpeg.measure(jpeg.Amount(*often, chosen.needed, chosen.shorter), chosen.fields)
+
+
 def _step(chosen: argparse.Namespace) -> Result:
     from benchmarks import step
 
@@ -120,6 +128,7 @@ def _members(chosen: argparse.Namespace) -> Result:
 OF_STEPS = {
     "loop": _loop,
     "input": _input,
+    "jpeg": _jpeg,
     "step": _step,
     "peer": _peer,
     "eval": _eval,
