@@ -8,6 +8,7 @@
     python scripts/benchmark.py eval [field=value ...]     evaluation, by the batch of its passes
     python scripts/benchmark.py models [option ...]        parameters, FLOPs, speed of every network
     python scripts/benchmark.py members [field=value ...]  several runs in one process, and alone
+    python scripts/benchmark.py ranks [field=value ...]    one run on several processes
     python scripts/benchmark.py startup                    help, composition, the first step
     python scripts/benchmark.py optimizers [option ...]    an update of each, against torch's
     python scripts/benchmark.py tables                     reproduce.py on 10,000 generated records
@@ -125,6 +126,13 @@ def _members(chosen: argparse.Namespace) -> Result:
     return members.measure(amount, chosen.fields)
 
 
+def _ranks(chosen: argparse.Namespace) -> Result:
+    from benchmarks import ranks
+
+    sizes = (chosen.processes, chosen.batch, chosen.threads)
+    return ranks.measure(ranks.Amount(*sizes, chosen.rounds, chosen.steps), chosen.fields)
+
+
 OF_STEPS = {
     "loop": _loop,
     "input": _input,
@@ -133,6 +141,7 @@ OF_STEPS = {
     "peer": _peer,
     "eval": _eval,
     "members": _members,
+    "ranks": _ranks,
 }
 """Themes that take fields of train.py."""
 

@@ -16,7 +16,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     themes = made.add_subparsers(dest="theme", required=True)
     every = (
         *(_loop, _input, _jpeg, _step, _peer, _models, _eval),
-        *(_members, _startup, _optimizers, _tables),
+        *(_members, _ranks, _startup, _optimizers, _tables),
     )
     for theme in every:
         theme(themes).add_argument("--write", action="store_true", help="to results/benchmarks")
@@ -125,6 +125,17 @@ def _members(themes: Any) -> argparse.ArgumentParser:
     several_runs.add_argument("--models", type=several, default=("resnet20", "vgg16_bn"))
     several_runs.add_argument("fields", nargs="*", help=FIELDS)
     return several_runs
+
+
+def _ranks(themes: Any) -> argparse.ArgumentParser:
+    one_run: argparse.ArgumentParser = themes.add_parser("ranks", help="one run on processes")
+    one_run.add_argument("--processes", type=int, default=2)
+    one_run.add_argument("--batch", type=int, default=64, help="of one process")
+    one_run.add_argument("--threads", type=int, default=1, help="of each process")
+    one_run.add_argument("--rounds", type=int, default=7)
+    one_run.add_argument("--steps", type=int, default=6, help="of a timed segment")
+    one_run.add_argument("fields", nargs="*", help=FIELDS)
+    return one_run
 
 
 def _startup(themes: Any) -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ import torch
 from benchmarks import (
     evaluation,
     every_model,
+    group,
     images,
     jpeg,
     loop,
@@ -18,6 +19,7 @@ from benchmarks import (
     models,
     peak_products,
     peer,
+    ranks,
     startup,
     step,
     timm_train,
@@ -107,6 +109,7 @@ def test_jpeg_files_are_enlarged_and_drawn(monkeypatch):
     assert list(ratio.values) == [a / b for a, b in pairs] and min(ratio.values) > 0
     assert list(cores.values) == [600 / rate for rate in each.values]
     assert "4 files; 53,400 pixels" in result.notes[0]
+    assert result.theme == "jpeg-200"
     monkeypatch.setattr(jpeg, "cores", lambda: 6)
     assert jpeg._up_to_the_cores() == [0, 1, 2, 4, 6]
 
@@ -143,6 +146,17 @@ def test_members_of_a_small_network(monkeypatch):
     pairs = zip(several.values, one.values, strict=True)
     assert list(ratio.values) == [a / b for a, b in pairs] and min(ratio.values) > 0
     assert float(result.notes[0].split("differ by ")[1].split()[0]) < 1e-3
+
+
+def test_ranks_are_the_run_of_one_process_and_are_timed_beside_it(monkeypatch):
+    monkeypatch.setattr(group, "IMAGES", 64)
+    amount = ranks.Amount(processes=2, batch=8, threads=1, rounds=2, steps=1)
+    result = ranks.measure(amount, ["device=cpu", "model=lenet", "precision=fp64"])
+    values = {row.name: row.values for row in result.rows}
+    for name in ("weak", "weak, local BN", "strong"):
+        pairs = zip(values[f"{name}: 2 processes"], values["1 process"], strict=True)
+        assert list(values[f"{name}: efficiency"]) == [a / (2 * b) for a, b in pairs]
+    assert float(result.notes[0].split("process to ")[1].split()[0]) < 1e-9
 
 
 def test_peer_in_small_epochs(random_images, monkeypatch):
@@ -307,7 +321,7 @@ def test_models_have_sizes_and_speeds_or_say_why_not(monkeypatch):
 
 def test_the_command_line_of_every_theme():
     for theme in (
-        *("loop", "input", "jpeg", "step", "peer", "models", "eval", "members"),
+        *("loop", "input", "jpeg", "step", "peer", "models", "eval", "members", "ranks"),
         *("startup", "optimizers"),
     ):
         chosen = parser("").parse_args([theme])
