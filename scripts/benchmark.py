@@ -2,11 +2,13 @@
 
     python scripts/benchmark.py loop [field=value ...]     our loop against a bare one
     python scripts/benchmark.py input [field=value ...]    our input path against torchvision's
+    python scripts/benchmark.py jpeg [field=value ...]     images from JPEG files, by workers
     python scripts/benchmark.py step [field=value ...]     a step, eager or compiled, by layout
     python scripts/benchmark.py peer [field=value ...]     ours against plain loops of other people
     python scripts/benchmark.py eval [field=value ...]     evaluation, by the batch of its passes
     python scripts/benchmark.py models [option ...]        parameters, FLOPs, speed of every network
     python scripts/benchmark.py members [field=value ...]  several runs in one process, and alone
+    python scripts/benchmark.py ranks [field=value ...]    one run on several processes
     python scripts/benchmark.py startup                    help, composition, the first step
     python scripts/benchmark.py optimizers [option ...]    an update of each, against torch's
     python scripts/benchmark.py tables                     reproduce.py on 10,000 generated records
@@ -86,6 +88,13 @@ def _input(chosen: argparse.Namespace) -> Result:
     return theirs.measure(theirs.Amount(*sizes), chosen.fields)
 
 
+def _jpeg(chosen: argparse.Namespace) -> Result:
+    from benchmarks import jpeg
+
+    often = (chosen.workers, chosen.pairs, chosen.batches)
+    return jpeg.measure(jpeg.Amount(*often, chosen.needed, chosen.shorter), chosen.fields)
+
+
 def _step(chosen: argparse.Namespace) -> Result:
     from benchmarks import step
 
@@ -117,13 +126,22 @@ def _members(chosen: argparse.Namespace) -> Result:
     return members.measure(amount, chosen.fields)
 
 
+def _ranks(chosen: argparse.Namespace) -> Result:
+    from benchmarks import ranks
+
+    sizes = (chosen.processes, chosen.batch, chosen.threads)
+    return ranks.measure(ranks.Amount(*sizes, chosen.rounds, chosen.steps), chosen.fields)
+
+
 OF_STEPS = {
     "loop": _loop,
     "input": _input,
+    "jpeg": _jpeg,
     "step": _step,
     "peer": _peer,
     "eval": _eval,
     "members": _members,
+    "ranks": _ranks,
 }
 """Themes that take fields of train.py."""
 

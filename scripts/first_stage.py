@@ -18,6 +18,7 @@ from basin.experiment.check import Plan, check
 from basin.experiment.schema import register
 from basin.experiment.settings import Settings, run_settings
 from basin.experiment.staging import stage_settings
+from basin.launch.place import place
 from basin.training.passes import Compute
 from basin.training.precision import Precision, resolve
 from basin.training.reporting import Evaluator
@@ -57,7 +58,7 @@ def first_stage(
     plan = check(settings, stages)
     if dataset is not None:
         plan = replace(plan, dataset=dataset)
-    device = devices.pick(settings["device"])
+    device = devices.pick(settings["device"], place())
     precision = Precision(resolve(settings["precision"], device), device)
     assembly = Assembly(settings, plan, device=device, precision=precision, compute=compute)
     model, evaluator = assembly.model(), assembly.evaluator()

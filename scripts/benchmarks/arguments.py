@@ -14,7 +14,10 @@ def parser(description: str) -> argparse.ArgumentParser:
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     themes = made.add_subparsers(dest="theme", required=True)
-    every = (_loop, _input, _step, _peer, _models, _eval, _members, _startup, _optimizers, _tables)
+    every = (
+        *(_loop, _input, _jpeg, _step, _peer, _models, _eval),
+        *(_members, _ranks, _startup, _optimizers, _tables),
+    )
     for theme in every:
         theme(themes).add_argument("--write", action="store_true", help="to results/benchmarks")
     return made
@@ -25,12 +28,17 @@ def several(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    """`1,2` as (1, 2), each above 0."""
+def numbers(text: str, least: int = 1) -> tuple[int, ...]:
+    """`1,2` as (1, 2), none below the least."""
     found = tuple(int(one) for one in several(text))
-    if min(found) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: each is 1 or more")
+    if min(found) < least:
+        raise argparse.ArgumentTypeError(f"{text}: each is {least} or more")
     return found
+
+
+def counts(text: str) -> tuple[int, ...]:
+    """`0,1` as (0, 1)."""
+    return numbers(text, least=0)
 
 
 def _loop(themes: Any) -> argparse.ArgumentParser:
@@ -52,6 +60,19 @@ def _input(themes: Any) -> argparse.ArgumentParser:
     images.add_argument("--random-images", type=int, default=50_000)
     images.add_argument("fields", nargs="*", help=FIELDS)
     return images
+
+
+def _jpeg(themes: Any) -> argparse.ArgumentParser:
+    files: argparse.ArgumentParser = themes.add_parser("jpeg", help="JPEG files by workers")
+    files.add_argument("--workers", type=counts, help="0,1,2; none: up to the cores there are")
+    files.add_argument("--pairs", type=int, default=7)
+    files.add_argument("--batches", type=int, default=6, help="of each worker, a timed segment")
+    files.add_argument("--needed", type=float, default=3000, help="images/s that a GPU would take")
+    files.add_argument(
+        "--shorter", type=int, default=0, help="side to resize the files to, pixels; 0: as they are"
+    )
+    files.add_argument("fields", nargs="*", help=f"{FIELDS}, such as dataset.root=FOLDER")
+    return files
 
 
 def _step(themes: Any) -> argparse.ArgumentParser:
@@ -104,6 +125,17 @@ def _members(themes: Any) -> argparse.ArgumentParser:
     several_runs.add_argument("--models", type=several, default=("resnet20", "vgg16_bn"))
     several_runs.add_argument("fields", nargs="*", help=FIELDS)
     return several_runs
+
+
+def _ranks(themes: Any) -> argparse.ArgumentParser:
+    one_run: argparse.ArgumentParser = themes.add_parser("ranks", help="one run on processes")
+    one_run.add_argument("--processes", type=int, default=2)
+    one_run.add_argument("--batch", type=int, default=64, help="of one process")
+    one_run.add_argument("--threads", type=int, default=1, help="of each process")
+    one_run.add_argument("--rounds", type=int, default=7)
+    one_run.add_argument("--steps", type=int, default=6, help="of a timed segment")
+    one_run.add_argument("fields", nargs="*", help=FIELDS)
+    return one_run
 
 
 def _startup(themes: Any) -> argparse.ArgumentParser:

@@ -39,7 +39,7 @@ def statuses(tmp_path):
 
 
 def test_each_device_has_its_runs_and_the_cores_are_shared(monkeypatch):
-    monkeypatch.setattr(local, "_cores", lambda: 8)
+    monkeypatch.setattr(local, "cores", lambda: 8)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     (one,) = slots(None, 1)
     assert one.name == "cpu"

@@ -1,20 +1,25 @@
+import gc
 import json
 import time
 from pathlib import Path
 
 import benchmark
+import psutil
 import pytest
 import torch
 from benchmarks import (
     evaluation,
     every_model,
+    group,
     images,
+    jpeg,
     loop,
     members,
     memory,
     models,
     peak_products,
     peer,
+    ranks,
     startup,
     step,
     timm_train,
@@ -31,12 +36,21 @@ from basin.training.precision import Precision
 from basin.training.ranges import PARTS
 
 SMALL = ["device=cpu", "batch_size=8"]
+TOY = Path(__file__).parents[1] / "dataset" / "folder"
+FILES = [f"dataset.root={TOY}", "dataset.size=16", "dataset.resize=20", "batch_size=2"]
 RATES = ("training", "evaluation")
 
 
 @pytest.fixture
 def random_images(monkeypatch):
     monkeypatch.delenv("BASIN_DATA", raising=False)
+
+
+@pytest.fixture
+def no_garbage_collection():
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def small_stage(**fields):
@@ -87,6 +101,30 @@ def test_input_in_two_batches(random_images):
     assert result.rows[2].median > 1 and result.rows[2].at_least == 10
 
 
+def test_jpeg_files_are_enlarged_and_drawn(monkeypatch):
+    amount = jpeg.Amount((0,), pairs=2, batches=30, needed=600.0, shorter=200)
+    result = jpeg.measure(amount, [*SMALL, *FILES])
+    ours, theirs, ratio, each, cores = result.rows
+    pairs = zip(ours.values, theirs.values, strict=True)
+    assert list(ratio.values) == [a / b for a, b in pairs] and min(ratio.values) > 0
+    assert list(cores.values) == [600 / rate for rate in each.values]
+    assert "4 files; 53,400 pixels" in result.notes[0]
+    assert result.theme == "jpeg-200"
+    monkeypatch.setattr(jpeg, "cores", lambda: 6)
+    assert jpeg._up_to_the_cores() == [0, 1, 2, 4, 6]
+
+
+@pytest.mark.slow
+def test_jpeg_workers_are_paid_for_and_end(no_garbage_collection):
+    """The CPU time of workers counts, and none of them is left."""
+    amount = jpeg.Amount((0, 2), pairs=1, batches=8, needed=600.0, shorter=900)
+    result = jpeg.measure(amount, [*SMALL, *FILES])
+    values = {row.name: row.median for row in result.rows}
+    assert values["workers 2: ours, of a core"] < 2 * values["workers 0: ours, of a core"]
+    this = psutil.Process()
+    assert {p.ppid() for p in this.children(recursive=True)} <= {this.pid}  # of a fork server: none
+
+
 def test_step_of_two_layouts(random_images):
     amount = step.Amount(2, 1, 32, ("false",), ("nchw", "channels_last"), ("fp32",))
     result = step.measure(amount, [*SMALL, "model=lenet"])
@@ -108,6 +146,17 @@ def test_members_of_a_small_network(monkeypatch):
     pairs = zip(several.values, one.values, strict=True)
     assert list(ratio.values) == [a / b for a, b in pairs] and min(ratio.values) > 0
     assert float(result.notes[0].split("differ by ")[1].split()[0]) < 1e-3
+
+
+def test_ranks_are_the_run_of_one_process_and_are_timed_beside_it(monkeypatch):
+    monkeypatch.setattr(group, "IMAGES", 64)
+    amount = ranks.Amount(processes=2, batch=8, threads=1, rounds=2, steps=1)
+    result = ranks.measure(amount, ["device=cpu", "model=lenet", "precision=fp64"])
+    values = {row.name: row.values for row in result.rows}
+    for name in ("weak", "weak, local BN", "strong"):
+        pairs = zip(values[f"{name}: 2 processes"], values["1 process"], strict=True)
+        assert list(values[f"{name}: efficiency"]) == [a / (2 * b) for a, b in pairs]
+    assert float(result.notes[0].split("process to ")[1].split()[0]) < 1e-9
 
 
 def test_peer_in_small_epochs(random_images, monkeypatch):
@@ -271,9 +320,14 @@ def test_models_have_sizes_and_speeds_or_say_why_not(monkeypatch):
 
 
 def test_the_command_line_of_every_theme():
-    for theme in ("loop", "input", "step", "peer", "models", "eval", "startup", "optimizers"):
+    for theme in (
+        *("loop", "input", "jpeg", "step", "peer", "models", "eval", "members", "ranks"),
+        *("startup", "optimizers"),
+    ):
         chosen = parser("").parse_args([theme])
         assert chosen.theme == theme and chosen.write is False
     assert parser("").parse_args(["eval", "--batches", "5,10"]).batches == (5, 10)
-    with pytest.raises(SystemExit):
-        parser("").parse_args(["eval", "--batches", "0"])
+    assert parser("").parse_args(["jpeg", "--workers", "0,2"]).workers == (0, 2)
+    for refused in (["eval", "--batches", "0"], ["jpeg", "--workers", "-1,2"]):
+        with pytest.raises(SystemExit):
+            parser("").parse_args(refused)

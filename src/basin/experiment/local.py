@@ -12,6 +12,7 @@ import torch
 from hydra.core.utils import JobReturn
 
 from basin.experiment.child import ELSEWHERE
+from basin.experiment.devices import cores
 from basin.experiment.frozen import FrozenJob
 from basin.experiment.job import Stopped, tell
 from basin.experiment.local_process import Queue, process_of
@@ -136,7 +137,7 @@ def slots(devices: Sequence[str] | None, runs_per_device: int) -> list[Slot]:
         raise ValueError(
             f"hydra.launcher.devices: {unknown[0]} is not one of {', '.join((*there, 'cpu'))}"
         )
-    threads = max(1, _cores() // (len(chosen) * runs_per_device))
+    threads = max(1, cores() // (len(chosen) * runs_per_device))
     return [
         Slot(
             name="cpu" if device == "cpu" else f"cuda {device}",
@@ -156,10 +157,3 @@ def _gpus() -> list[str]:
     if visible is not None and torch.cuda.device_count():
         return [name.strip() for name in visible.split(",") if name.strip()]
     return [str(index) for index in range(torch.cuda.device_count())]
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
