@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -43,11 +44,8 @@ class SyncedBatchNorm(_BatchNorm):
         var = (nums * (variances + (means - mean).square())).sum(0) / total
         if self.track_running_stats:
             self._track(mean.detach(), var.detach() * (total / (total - 1)).detach())
-        shape = [1, -1, *[1] * (x.ndim - 2)]
-        x = (x - mean.view(shape)) * torch.rsqrt(var + self.eps).view(shape)
-        if self.weight is not None:
-            x = x * self.weight.view(shape) + self.bias.view(shape)
-        return x.to(input.dtype)
+        normalised: Tensor = Normalise.apply(x, mean, var, self.weight, self.bias, self.eps)
+        return normalised.to(input.dtype)
 
     @torch.no_grad()
     def _track(self, mean: Tensor, var: Tensor) -> None:
@@ -61,6 +59,35 @@ class SyncedBatchNorm(_BatchNorm):
             weight = mean.new_tensor(self.momentum)
         self.running_mean.lerp_(mean.to(self.running_mean.dtype), weight)
         self.running_var.lerp_(var.to(self.running_var.dtype), weight)
+
+
+class Normalise(torch.autograd.Function):
+    """torch's kernel of evaluation, whose gradient reaches the mean and the variance (C,) too."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        mean: Tensor,
+        var: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        eps: float,
+    ) -> Tensor:
+        ctx.save_for_backward(x, mean, var, weight)
+        ctx.eps = eps
+        return F.batch_norm(x, mean, var, weight, bias, training=False, eps=eps)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, mean, var, weight = ctx.saved_tensors
+        scale = torch.ones_like(mean) if weight is None else weight
+        gx, gw, gb = torch.ops.aten.native_batch_norm_backward(
+            gradients[0], x, scale, mean, var, None, None, False, ctx.eps, [True, True, True]
+        )
+        rate = torch.rsqrt(var + ctx.eps)
+        of_weights = (None, None) if weight is None else (gw, gb)
+        return gx, -scale * rate * gb, -scale * rate.square() * gw / 2, *of_weights, None
 
 
 class _Gather(torch.autograd.Function):
