@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 ROOT = Path(__file__).resolve().parents[1]
 PRELOAD = [
     *("torch", "torch.distributed", "torchmetrics.functional.classification", "sklearn.datasets"),
-    *("commands", "toy"),
+    *("basin.experiment.run", "torch._dynamo", "commands", "searches", "toy"),
 ]
 MINI = [
     *("experiment=quickstart", "epochs=3", "dataset.limit_train=192", "batch_size=32"),
@@ -100,7 +100,6 @@ class Command:
         variables: dict[str, str] | None = None,
     ) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOAD)
         self.output = output
         self.process = context.Process(
             target=_child,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from commands import PRELOAD, Command
+from commands import Command
 from torch import distributed as dist
 
 
@@ -33,7 +33,6 @@ def _rank(number: int, size: int, port: int, queue: Any, function: Any, argument
 def on_ranks(size: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
     """What the function (of a module) returns on each rank, in order."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
     queue, port = context.Queue(), unused_port()
     processes = [
         context.Process(target=_rank, args=(i, size, port, queue, function, arguments))

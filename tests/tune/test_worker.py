@@ -8,7 +8,6 @@ from pathlib import Path
 
 import optuna
 import pytest
-from commands import PRELOAD
 from searches import CONTENT, pretend, search, work_and_log, worker
 
 from basin.launch.lock import LostLock, RunningElsewhere
@@ -48,7 +47,6 @@ def run_two(tmp_path, storage, die_at=(0, 0)):
     shared = worker(search(), tmp_path, storage=storage).rungs.studies
     join(shared, search(**content), ["recipe"], tmp_path)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*PRELOAD, "searches"])
     arguments = [(content, str(tmp_path), storage, str(log), at) for at in die_at]
     processes = [context.Process(target=work_and_log, args=one) for one in arguments]
     for process in processes:
