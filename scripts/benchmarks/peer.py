@@ -1,15 +1,19 @@
 """Images a second of training on CIFAR-10, input included: ours against other people's loops.
 
 Both train the same network on the same number of images; they take turns, and a ratio is that of a
-pair of neighbours. Ours is a run as a user would get it, between its evaluations.
+pair of neighbours. Ours is a run as a user would get it, between its evaluations; the plain loop is
+in a process of its own, for a run of ours changes how its process keeps memory.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
@@ -51,18 +55,23 @@ def measure(amount: Amount, overrides: list[str], peer: str | None) -> Result:
 def _plain(amount: Amount, overrides: list[str], folder: Path) -> Result:
     fields = [*overrides, f"model={amount.model}", f"dataset.limit_train={amount.images}"]
     ours, device = _ours(fields, amount, folder)
-    stage = built([*fields, "model.channels_last=false"], amount.images, with_real=True)
-    with torchvision_images(amount.images) as images:
-        part = Subset(images, range(amount.images))
-        loader = DataLoader(part, batch_size=BATCH, shuffle=True, num_workers=WORKERS)
-        plain = Plain(stage, loader)
+    context = multiprocessing.get_context("forkserver")
+    here, there = context.Pipe()
+    arguments = (there, fields, amount.images, torch.get_num_threads())
+    process = context.Process(target=_serve_plain, args=arguments)
+    process.start()
+    there.close()  # so that `here` notices the end of the process
 
-        def theirs() -> float:
-            started = time.perf_counter()
-            seen = plain.epoch()
-            return seen / (time.perf_counter() - started)
+    def theirs() -> float:
+        here.send(True)
+        rate: float = here.recv()
+        return rate
 
+    try:
         pairs = _pairs(ours, theirs, amount.pairs)
+    finally:
+        here.close()
+        process.join()
     notes = [
         f"plain: torchvision's CIFAR10, PIL transforms, DataLoader with {WORKERS} workers, NCHW,"
         " eager, torch.optim.SGD; loss and accuracy read every step",
@@ -70,6 +79,20 @@ def _plain(amount: Amount, overrides: list[str], folder: Path) -> Result:
     ]
     bar = BARS[amount.model] if device.type == "cpu" else None
     return _result(amount, device, overrides, _rows(pairs, "plain loop", bar), notes)
+
+
+def _serve_plain(told: Connection, fields: list[str], num: int, threads: int) -> None:
+    """Images a second of an epoch of the plain loop, whenever it is told."""
+    torch.set_num_threads(threads)
+    stage = built([*fields, "model.channels_last=false"], num, with_real=True)
+    with torchvision_images(num) as images, suppress(EOFError):
+        part = Subset(images, range(num))
+        loader = DataLoader(part, batch_size=BATCH, shuffle=True, num_workers=WORKERS)
+        plain = Plain(stage, loader)
+        while told.recv():
+            started = time.perf_counter()
+            seen = plain.epoch()
+            told.send(seen / (time.perf_counter() - started))
 
 
 def _timm(amount: Amount, overrides: list[str], script: Path, folder: Path) -> Result:

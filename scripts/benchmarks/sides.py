@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from basin.experiment.job import Output
 from basin.launch.status import Status
 from basin.logger.jsonl import JsonLines
+from basin.training.allocator import keep_freed_memory
 from basin.training.bookkeeping import Bookkeeping
 from basin.training.checkpoint import Checkpoints
 from basin.training.loop import fit
@@ -40,10 +41,15 @@ class Pause(Exception):
 
 
 class Ours:
-    """What a run has between evaluations: fit, closure, bookkeeping, tally, dynamics, status."""
+    """What a run has between evaluations: fit, closure, bookkeeping, tally, dynamics, status.
+
+    The process keeps freed memory from then on, as a run's does.
+    """
 
     def __init__(self, stage: FirstStage, folder: Path) -> None:
         self._parts, self._until = stage.parts, 0
+        if stage.parts.precision.device.type == "cpu":
+            keep_freed_memory()
         lines = JsonLines(folder / "metrics.jsonl")
         checkpoints = Checkpoints(folder, notice=print)
         epochs = stage.parts.state.stage.epochs

@@ -7,6 +7,7 @@ import os
 import torch
 
 from basin.experiment.job import Job
+from basin.training.allocator import keep_freed_memory
 from basin.training.precision import set_flags
 
 
@@ -18,6 +19,8 @@ def set_up(job: Job) -> None:
     if runtime["deterministic"]:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     set_flags(job.precision, deterministic=runtime["deterministic"])
+    if job.device.type == "cpu":
+        keep_freed_memory()
     if job.device.type == "cuda":
         torch.cuda.set_device(job.device)
         torch.cuda.reset_peak_memory_stats(job.device)
