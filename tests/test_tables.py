@@ -5,9 +5,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 
+from basin.experiment import build
 from basin.experiment.admission import admit
-from basin.experiment.recipes import composed, composing, recipe_of
+from basin.experiment.check import flops_of
+from basin.experiment.recipes import WITHOUT_FLOPS, composed, composing, recipe_of
 from basin.report.paper.header import read_header
 from basin.report.paper.reading import read_table
 
@@ -65,6 +68,27 @@ def test_every_experiment_has_a_header(file):
 def test_a_recipe_says_whether_its_network_is_that_of_its_option(compose):
     own = {
         name: recipe_of(compose((f"experiment=wrn/{name}",))).own_model
-        for name in ("mini", "mini_deep")  # wide_resnet with depth and width, wrn_28_1
+        # wide_resnet with depth and width; wrn_28_1; wrn_28_10 with dropout
+        for name in ("mini", "mini_deep", "wrn_28_10_dropout")
     }
-    assert own == {"mini": True, "mini_deep": False}
+    assert own == {"mini": True, "mini_deep": False, "wrn_28_10_dropout": False}
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        ("wrn_16_1", "dropout=0.3 final_bn_momentum=0.5 channels_last=false"),
+        ("wrn_16_1", "conv_init=default bn_weight_init=ones linear_init=default"),
+        ("resnet18", "zero_last_bn=true conv_init=fan_in"),
+    ],
+)
+def test_fields_that_are_said_to_have_no_flops_have_none(compose, model, fields):
+    def flops(*words):
+        made = compose(("experiment=mini", f"model={model}", *words))
+        with torch.device("meta"):
+            network = build.model(made.settings, num_classes=10, in_channels=3)
+        return flops_of(network, (3, 32, 32))
+
+    names = {field.split("=")[0] for field in fields.split()}
+    assert names <= WITHOUT_FLOPS
+    assert flops() == flops(*(f"model.{field}" for field in fields.split()))

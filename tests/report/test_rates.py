@@ -36,7 +36,7 @@ def finished(of, *, device="gpu", seconds=20.0):
         (recipe(optimizer="SAM", size=50, images=50), 10.0, "another optimizer, average or input"),
         (recipe("wide", epochs=5.0), 20.0, "scaled by FLOPs at one gradient a step"),
         (recipe("unheard", images=100), None, "nothing like it was run on gpu"),
-        (replace(recipe("wide"), own_model=True), None, "other than model=wide as it is"),
+        (replace(recipe("wide"), own_model=True), None, "other FLOPs than model=wide"),
         (recipe(epochs=None), None, "its length is in steps"),
         (recipe("wide", images=None), None, "size of its data set"),
     ],
