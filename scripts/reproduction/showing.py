@@ -7,7 +7,7 @@ from pathlib import Path
 
 from basin.core.files import write_atomically
 from basin.report.page.build import page
-from basin.report.paper.cost import Costs, Point
+from basin.report.paper.cost import Costs, Point, duration
 from basin.report.paper.latex import latex
 from basin.report.paper.markdown import grid_of, table_text
 from basin.report.paper.overview import overview, overview_of_papers
@@ -54,22 +54,18 @@ def duels_text(state: State, left: str, right: str) -> str:
 
 def points_text(priced: list[tuple[Point, Estimate]], device: str) -> str:
     """The missing runs, their cost and what that goes by."""
-    if not priced:
-        return "no run is missing"
     rows = [["missing run", "command", "cost", "by", "cells"]]
     for point, estimate in priced:
         words = " ".join(point.words)
-        rows.append(
-            [point.name, words, _time(estimate.seconds), estimate.basis, str(len(point.cells))]
-        )
+        rows.append([point.name, words, _cost(estimate), estimate.basis, str(len(point.cells))])
     known = [estimate.seconds for _, estimate in priced if estimate.seconds is not None]
     unknown = len(priced) - len(known)
     total = f"{len(priced)} run{'s' * (len(priced) > 1)}: "
-    total += _time(sum(known)) if known else "no cost is known"
+    total += duration(sum(known)) if known else "no cost is known"
     if known and unknown:
         total += f", and {unknown} of unknown cost"
-    unit = "device-seconds" if device.startswith(("cpu", "mps")) else "GPU-seconds"
-    return f"{grid_of(rows)}\n\n{total} on {device}; costs are {unit}, evaluation apart"
+    kind = "device" if device.startswith(("cpu", "mps")) else "GPU"
+    return f"{grid_of(rows)}\n\n{total} on {device}; costs are {kind} time, evaluation apart"
 
 
 def write(request: Request, state: State) -> list[Path]:
@@ -114,5 +110,5 @@ def _into_readme(request: Request, state: State) -> list[Path]:
     return [readme]
 
 
-def _time(seconds: float | None) -> str:
-    return "unknown" if seconds is None else f"{seconds:.0f} s"
+def _cost(estimate: Estimate) -> str:
+    return "unknown" if estimate.seconds is None else duration(estimate.seconds)

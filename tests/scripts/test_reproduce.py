@@ -82,6 +82,7 @@ def test_a_table_shows_what_exists_and_what_is_missing(generated, capsys, monkey
     net = {row[1]: row for row in rows(text) if row[0] == "net"}
     assert re.fullmatch(r"\d\.\d\d ± 0\.\d\d \(3\)", net["SGD"][2])
     assert net["SGD"][5].startswith("reproduced") and net["SGD"][8] == "last"
+    assert net["SGD"][9] == "24.0 s, gradients of 4 training sets"
     assert net["half way"][3] == "25.00 ± 0.10 (5) unverified"
     assert net["half way"][5] == "unverified target" and net["half way"][8] == "epoch 2"
     assert "paired, n = 2; as stated" in net["SWA"][6]
@@ -99,7 +100,7 @@ def test_a_table_shows_what_exists_and_what_is_missing(generated, capsys, monkey
 def test_costs_are_measured_on_the_same_device(generated, capsys, monkeypatch):
     monkeypatch.setattr(reproduce, "device_of", lambda words, results: "a generated device")
     text = run(generated, "table=cells", capsys=capsys).out
-    assert "3 runs: 24 s on a generated device; costs are GPU-seconds" in text
+    assert "3 runs: 24 s on a generated device; costs are GPU time" in text
     assert "2 runs on a generated device" in text and "3 runs on a generated device" in text
 
 
@@ -185,6 +186,12 @@ def test_a_method_against_another(generated, capsys):
     assert epochs[2:4] == ["epochs", "4"] and gradients[2] == "gradient evaluations"
     assert "paired, n = 2" in epochs[6] and epochs[6].startswith("-")
     assert "no row" in run(generated, "table=cells", "compare=slow,SGD", capsys=capsys).out
+
+
+def test_a_budget_says_what_it_knows_no_cost_of(generated, capsys):
+    said = run(generated, "table=cells", "action=run", "budget_hours=2", capsys=capsys)
+    assert said.out == "no run is missing that fits budget_hours=2\n"
+    assert said.err == "missing runs of unknown cost, not begun on a budget: 3\n"
 
 
 def test_files_and_a_page_that_needs_no_network(generated):
