@@ -4,9 +4,9 @@
 
 table          a file of configs/table, several, or all (an overview)
 action         show (default): the table and the missing runs with their cost; nothing is run
-               run: the missing runs; collect: records of finished ones into results/records;
-               render: Markdown, LaTeX and the page of results/tables
-cells          words of which a cell's name has one: cells=VGG16,SWA
+               run: the missing runs; collect: records of finished ones into results/records, of
+               all tables unless some are given; render: Markdown, LaTeX, the page of results/tables
+cells          words of which a cell's name has one: cells=VGG-16,SWA; whole tables are rendered
 seeds          of the missing runs: seeds=0,1
 budget_hours   runs that fit into it, by what was measured on this device; none of unknown cost
 compare        two methods over all shared rows, at equal epochs and equal gradients: SGD,SWA

@@ -11,8 +11,10 @@ from basin.experiment import build
 from basin.experiment.admission import admit
 from basin.experiment.check import flops_of
 from basin.experiment.recipes import WITHOUT_FLOPS, composed, composing, recipe_of
+from basin.report.paper.assembly import Outcome
 from basin.report.paper.header import read_header
 from basin.report.paper.reading import read_table
+from basin.report.paper.versus import pair_of
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 TABLES = sorted((CONFIGS / "table").glob("*.yaml"))
@@ -92,3 +94,26 @@ def test_fields_that_are_said_to_have_no_flops_have_none(compose, model, fields)
     names = {field.split("=")[0] for field in fields.split()}
     assert names <= WITHOUT_FLOPS
     assert flops() == flops(*(f"model.{field}" for field in fields.split()))
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        "swa_cifar10 swa_cifar100 gadam_cifar100: SGD,SWA",
+        "pnm_cifar10 pnm_cifar100 pnm_mini: SGD,PNM",
+        "fge_cifar100: SGD,FGE",
+        "lookahead_cifar lookahead_imagenet koala_optimizers: SGD,Lookahead",
+        "sam_cifar10 sam_cifar100 sam_imagenet sam_label_noise: SGD,SAM",
+        "koala_cifar10 koala_cifar100 koala_mini: Adam,KOALA-M",
+        "adamw_schedules adamw_mini pnm_cifar10: Adam,AdamW",
+        "gadam_cifar10 gadam_imagenet32: SGD,Gadam",
+        "clr_imagenet: fixed,triangular2",
+    ],
+)
+def test_methods_of_the_papers_share_rows(pairs):
+    names, _, methods = pairs.partition(": ")
+    for name in names.split():
+        table = read_table(CONFIGS / "table" / f"{name}.yaml")
+        left, right = pair_of(methods, [(table, [Outcome(cell, None) for cell in table.cells])])
+        rows = [{c.row for c in table.cells if (c.method or c.column) == m} for m in (left, right)]
+        assert rows[0] & rows[1]

@@ -13,7 +13,7 @@ from basin.report.paper.markdown import grid_of, table_text
 from basin.report.paper.overview import overview, overview_of_papers
 from basin.report.paper.rates import Estimate
 from basin.report.paper.text import interval, number
-from basin.report.paper.versus import duels
+from basin.report.paper.versus import duels, pair_of
 from reproduction.reading import State
 from reproduction.request import ROOT, Request
 
@@ -29,16 +29,18 @@ What the columns mean is in [docs/tables.md](../../docs/tables.md)."""
 def tables_text(request: Request, state: State, costs: Costs) -> str:
     """The tables, or of all of them the overview."""
     if request.compare is not None:
-        return duels_text(state, *request.compare)
+        return duels_text(state, request.compare)
     if request.is_all and not request.cells:
         return overview(state.tables, costs) + "\n"
     return "\n".join(table_text(table, outcomes) for table, outcomes in state.tables if outcomes)
 
 
-def duels_text(state: State, left: str, right: str) -> str:
+def duels_text(state: State, words: str) -> str:
     """A against B, a row a cell and axis."""
+    left, right = pair_of(words, state.tables)
+    found = duels(state.tables, left, right)
     rows = [["table", "cell", "equal", "at", left, right, f"{left} - {right} [95 % CI]", "metric"]]
-    for duel in duels(state.tables, left, right):
+    for duel in found:
         values = [
             f"{number(value, duel.metric)} ({n})"
             for value, n in zip(duel.values, duel.ns, strict=True)
@@ -49,7 +51,9 @@ def duels_text(state: State, left: str, right: str) -> str:
         rows.append([duel.table, duel.row, duel.axis, at, *values, between, duel.metric])
     if len(rows) == 1:
         return f"no row of these tables has runs of both {left} and {right}\n"
-    return grid_of(rows) + "\n"
+    of_best = ", ".join(dict.fromkeys(f"{duel.table} {duel.row}" for duel in found if duel.best))
+    note = f"\n\nCompared at that moment, though their cells read the best epoch: {of_best}"
+    return grid_of(rows) + (note if of_best else "") + "\n"
 
 
 def points_text(priced: list[tuple[Point, Estimate]], device: str) -> str:

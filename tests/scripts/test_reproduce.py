@@ -27,6 +27,7 @@ CELLS = [
     {"row": "net", "column": "half way", "epoch": 2, "reported": {"value": 25.0, "tag": "M"}},
     {"row": "net", "column": "SWA", "overrides": SWA, "expect": "lower"},
     {"row": "net", "column": "slow", "overrides": ["epochs=4", "lr=0.01"], "seeds": [0, 1]},
+    {"row": "net", "column": "best, of all", "epoch": "best"},
     {"row": "text", "column": "SGD", "experiment": None, "without_run": "no one knows how"},
 ]
 GRID = {
@@ -176,7 +177,7 @@ def test_a_run_that_failed_is_named_and_not_begun_again(generated, tmp_path, cap
 def test_all_tables_are_an_overview(generated, capsys):
     text = run(generated, "table=all", capsys=capsys).out
     cells, grid, total = rows(text)[1:]
-    assert cells[:5] == ["cells", "5", "1", "3", "1"] and grid[:4] == ["grid", "4", "0", "0"]
+    assert cells[:5] == ["cells", "6", "1", "4", "1"] and grid[:4] == ["grid", "4", "0", "0"]
     assert total[0] == "all, shared runs once" and total[-2] == "7"
 
 
@@ -186,6 +187,38 @@ def test_a_method_against_another(generated, capsys):
     assert epochs[2:4] == ["epochs", "4"] and gradients[2] == "gradient evaluations"
     assert "paired, n = 2" in epochs[6] and epochs[6].startswith("-")
     assert "no row" in run(generated, "table=cells", "compare=slow,SGD", capsys=capsys).out
+
+
+def test_a_cell_of_a_fixed_epoch_is_compared_there(generated, capsys):
+    text = run(generated, "table=cells", "compare=half way,SWA", capsys=capsys).out
+    assert [row[3] for row in rows(text)[1:]] == ["2", "2"] and "best epoch" not in text
+
+
+@pytest.mark.parametrize("pair", ["best, of all,SWA", "SWA, best, of all"])
+def test_a_method_with_a_comma_whose_best_epoch_is_not_what_is_compared(generated, capsys, pair):
+    text = run(generated, "table=cells", f"compare={pair}", capsys=capsys).out
+    assert len(rows(text)) == 3
+    assert text.endswith("though their cells read the best epoch: cells net\n\n")
+
+
+def test_panels_of_a_grid_are_methods(tmp_path, capsys):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "two.yaml").write_text(
+        f"# a grid\n{yaml.safe_dump({**GRID, 'panels': [{'name': 'A'}, {'name': 'B'}]})}"
+    )
+    said = run(tmp_path, "table=two", "compare=A,B", capsys=capsys).out
+    assert said == "no row of these tables has runs of both A and B\n\n"
+
+
+def test_a_part_of_a_grid_leaves_the_rest_blank(generated, capsys):
+    text = run(generated, "table=grid", "cells=0.02 / 0.1", capsys=capsys).out
+    assert [row[0] for row in rows(text)[:3]] == ["lr \\ weight_decay", "0.01", "0.02"]
+    assert "separability: needs every cell" in text and "\n\n1 run: " in text
+
+
+def test_all_tables_are_collected_where_none_is_named(generated, capsys):
+    said = run(generated, "action=collect", capsys=capsys).out
+    assert said == "every finished run has its record\n"
 
 
 def test_a_budget_says_what_it_knows_no_cost_of(generated, capsys):
@@ -236,7 +269,10 @@ def test_a_record_of_another_recipe_is_stale(generated, tmp_path, capsys):
         (["table=cells", "seeds=a"], "seeds=a is not a list of whole numbers"),
         (["table=cells", "budget_hours=-1"], "budget_hours=-1 is not a number of hours above 0"),
         (["table=cells", "compare=SGD"], "compare=SGD is not two methods"),
-        (["table=cells", "compare=SGD,Adam"], "no cell of Adam; there are SGD"),
+        (["table=cells", "compare=SGD,Adam"], "compare=SGD,Adam: no cell of Adam; there are SGD"),
+        (["table=cells,cells"], "table=cells,cells: cells is given twice"),
+        (["table=all,cells"], "table=all,cells: all stands alone"),
+        (["table=cells", "cells=SWA", "action=render"], "cells=SWA: action=render writes whole"),
         (["table=cells", "compare=SGD,SGD"], "compare=SGD,SGD is not two methods"),
         (["table=cells", "compare=SGD,SWA", "action=run"], "action=run goes without it"),
         (
