@@ -4,11 +4,11 @@
 
 table          a file of configs/table, several, or all (an overview)
 action         show (default): the table and the missing runs with their cost; nothing is run
-               run: the missing runs; collect: records of finished ones into results/records;
-               render: Markdown, LaTeX and the page of results/tables
-cells          words of which a cell's name has one: cells=VGG16,SWA
+               run: the missing runs; collect: records of finished ones into results/records, of
+               all tables unless some are given; render: Markdown, LaTeX, the page of results/tables
+cells          words of which a cell's name has one: cells=VGG-16,SWA; whole tables are rendered
 seeds          of the missing runs: seeds=0,1
-budget_hours   runs that fit into it, by what was measured on this device
+budget_hours   runs that fit into it, by what was measured on this device; none of unknown cost
 compare        two methods over all shared rows, at equal epochs and equal gradients: SGD,SWA
 results        another results folder; folder: another folder of tables
 -- WORDS       for train.py: device=cuda, hydra/launcher=..., dataset.root=...
@@ -62,7 +62,7 @@ def _do(request: Request, state: reading.State) -> int:
     if request.action == "run":
         return _run(request, state, priced, device)
     if not request.is_all:
-        print(showing.points_text(priced, device))
+        print(showing.points_text(priced, device) if priced else _none(request))
     return 0
 
 
@@ -71,7 +71,7 @@ def _run(
 ) -> int:
     _say_failed(state)
     if not priced:
-        print("no run is missing" + (" that fits the budget" if request.budget_hours else ""))
+        print(_none(request))
         return 0
     print(showing.points_text(priced, device), file=sys.stderr, flush=True)
     return running.run([point for point, _ in priced], request)
@@ -81,7 +81,17 @@ def _missing(request: Request, state: reading.State, costs: Costs) -> list[tuple
     """The chosen runs in the order in which they are made."""
     outcomes = [reading.of_seeds(one, request) for _, own in state.tables for one in own]
     priced = in_order(missing(outcomes), costs)
-    return priced if request.budget_hours is None else within(priced, request.budget_hours)
+    if request.budget_hours is None:
+        return priced
+    unknown = sum(estimate.seconds is None for _, estimate in priced)
+    if unknown:
+        print(f"missing runs of unknown cost, not begun on a budget: {unknown}", file=sys.stderr)
+    return within(priced, request.budget_hours)
+
+
+def _none(request: Request) -> str:
+    budget = request.budget_hours
+    return "no run is missing" + (f" that fits budget_hours={budget:g}" if budget else "")
 
 
 def _say_failed(state: reading.State) -> None:

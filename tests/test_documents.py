@@ -5,7 +5,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+import reproduction.request
 from hydra import compose, initialize_config_dir
+from reproduction.reading import check_chosen
 from tuning.request import parse
 
 from basin.experiment.check import check
@@ -13,6 +15,9 @@ from basin.experiment.help import GROUPS, text
 from basin.experiment.schema import check_fields, register
 from basin.experiment.settings import run_settings
 from basin.experiment.staging import stage_settings
+from basin.report.paper.assembly import Outcome
+from basin.report.paper.reading import read_table
+from basin.report.paper.versus import pair_of
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -57,6 +62,20 @@ def test_every_search_of_the_documents_is_one():
     assert len(words) > 5
     for word in words:
         parse(shlex.split(word))
+
+
+def test_every_reproduction_of_the_documents_is_one():
+    lines = [line for document in [*DOCUMENTS, *PAPERS] for line in shell_lines(document)]
+    words = [
+        shlex.split(line)[2:] for line in lines if line.startswith("python scripts/reproduce.")
+    ]
+    assert len(words) > 6
+    for request in map(reproduction.request.parse, words):
+        tables = [read_table(request.folder / f"{name}.yaml") for name in request.tables]
+        cells = [cell for table in tables for cell in table.cells]
+        check_chosen(request, cells)
+        if request.compare is not None:
+            pair_of(request.compare, [(tables[0], [Outcome(cell, None) for cell in cells])])
 
 
 def test_links_between_documents_lead_somewhere():

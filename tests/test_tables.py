@@ -5,11 +5,16 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 
+from basin.experiment import build
 from basin.experiment.admission import admit
-from basin.experiment.recipes import composed, composing, recipe_of
+from basin.experiment.check import flops_of
+from basin.experiment.recipes import WITHOUT_FLOPS, composed, composing, recipe_of
+from basin.report.paper.assembly import Outcome
 from basin.report.paper.header import read_header
 from basin.report.paper.reading import read_table
+from basin.report.paper.versus import pair_of
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 TABLES = sorted((CONFIGS / "table").glob("*.yaml"))
@@ -65,6 +70,50 @@ def test_every_experiment_has_a_header(file):
 def test_a_recipe_says_whether_its_network_is_that_of_its_option(compose):
     own = {
         name: recipe_of(compose((f"experiment=wrn/{name}",))).own_model
-        for name in ("mini", "mini_deep")  # wide_resnet with depth and width, wrn_28_1
+        # wide_resnet with depth and width; wrn_28_1; wrn_28_10 with dropout
+        for name in ("mini", "mini_deep", "wrn_28_10_dropout")
     }
-    assert own == {"mini": True, "mini_deep": False}
+    assert own == {"mini": True, "mini_deep": False, "wrn_28_10_dropout": False}
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        ("wrn_16_1", "dropout=0.3 final_bn_momentum=0.5 channels_last=false"),
+        ("wrn_16_1", "conv_init=default bn_weight_init=ones linear_init=default"),
+        ("resnet18", "zero_last_bn=true conv_init=fan_in"),
+    ],
+)
+def test_fields_that_are_said_to_have_no_flops_have_none(compose, model, fields):
+    def flops(*words):
+        made = compose(("experiment=mini", f"model={model}", *words))
+        with torch.device("meta"):
+            network = build.model(made.settings, num_classes=10, in_channels=3)
+        return flops_of(network, (3, 32, 32))
+
+    names = {field.split("=")[0] for field in fields.split()}
+    assert names <= WITHOUT_FLOPS
+    assert flops() == flops(*(f"model.{field}" for field in fields.split()))
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        "swa_cifar10 swa_cifar100 gadam_cifar100: SGD,SWA",
+        "pnm_cifar10 pnm_cifar100 pnm_mini: SGD,PNM",
+        "fge_cifar100: SGD,FGE",
+        "lookahead_cifar lookahead_imagenet koala_optimizers: SGD,Lookahead",
+        "sam_cifar10 sam_cifar100 sam_imagenet sam_label_noise: SGD,SAM",
+        "koala_cifar10 koala_cifar100 koala_mini: Adam,KOALA-M",
+        "adamw_schedules adamw_mini pnm_cifar10: Adam,AdamW",
+        "gadam_cifar10 gadam_imagenet32: SGD,Gadam",
+        "clr_imagenet: fixed,triangular2",
+    ],
+)
+def test_methods_of_the_papers_share_rows(pairs):
+    names, _, methods = pairs.partition(": ")
+    for name in names.split():
+        table = read_table(CONFIGS / "table" / f"{name}.yaml")
+        left, right = pair_of(methods, [(table, [Outcome(cell, None) for cell in table.cells])])
+        rows = [{c.row for c in table.cells if (c.method or c.column) == m} for m in (left, right)]
+        assert rows[0] & rows[1]

@@ -33,11 +33,11 @@ def read(request: Request) -> State:
                 tables.append((table, [one for one in outcomes if request.wants(one.cell.key)]))
     finally:
         recipes.save()  # composing all takes minutes: what is interrupted goes on from there
-    _check_chosen(request, [one.cell for _, outcomes in tables for one in outcomes])
+    check_chosen(request, [one.cell for _, outcomes in tables for one in outcomes])
     return State(archive, tables)
 
 
-def _check_chosen(request: Request, cells: list[Cell]) -> None:
+def check_chosen(request: Request, cells: list[Cell]) -> None:
     """Raise ValueError for a word or a seed of the command that chooses nothing."""
     for word in request.cells:
         if not any(word.lower() in cell.key.lower() for cell in cells):

@@ -26,7 +26,7 @@ class Request:
     cells: tuple[str, ...]  # words of which a cell's name has one; none: every cell
     seeds: tuple[int, ...]  # none: every seed
     budget_hours: float | None
-    compare: tuple[str, str] | None
+    compare: str | None  # two methods, a comma between; a name may have commas of its own
     results: Path
     rest: tuple[str, ...]  # for train.py
     is_all: bool
@@ -47,27 +47,30 @@ def parse(arguments: Sequence[str]) -> Request:
         if key in given:
             raise ValueError(f"{word}: {key} was given before; several go into one, as {key}=A,B")
         given[key] = value
-    if given.get("action", "show") not in ACTIONS:
-        raise ValueError(f"action={given['action']} is not one of {', '.join(ACTIONS)}")
-    pair = _list(given.get("compare", ""))
-    if "compare" in given and len(set(pair)) != 2:
-        raise ValueError(f"compare={given['compare']} is not two methods, as compare=SGD,SWA")
-    if pair and given.get("action", "show") != "show":
-        raise ValueError(f"compare= shows what there is; action={given['action']} goes without it")
+    action = given.get("action", "show")
+    if action not in ACTIONS:
+        raise ValueError(f"action={action} is not one of {', '.join(ACTIONS)}")
+    if "compare" in given and action != "show":
+        raise ValueError(f"compare= shows what there is; action={action} goes without it")
+    if "cells" in given and action == "render":
+        raise ValueError(
+            f"cells={given['cells']}: action=render writes whole tables, without cells="
+        )
+    chosen = given.get("table", "all" if action == "collect" else "")
     folder = Path(given.get("folder", CONFIGS / "table"))
     for word in rest:
         _check_passed_on(word)
     return Request(
         folder=folder,
-        tables=_tables(given.get("table", ""), folder),
-        action=given.get("action", "show"),
+        tables=_tables(chosen, folder),
+        action=action,
         cells=_list(given.get("cells", "")),
         seeds=tuple(_whole("seeds", seed) for seed in _list(given.get("seeds", ""))),
         budget_hours=_hours(given["budget_hours"]) if "budget_hours" in given else None,
-        compare=(pair[0], pair[1]) if pair else None,
+        compare=given.get("compare"),
         results=Path(given.get("results", ROOT / "results")),
         rest=tuple(rest),
-        is_all=given.get("table") == "all",
+        is_all=chosen == "all",
     )
 
 
@@ -79,6 +82,9 @@ def _tables(text: str, folder: Path) -> tuple[str, ...]:
         return tuple(there)
     names = _list(text)
     for name in names:
+        if names.count(name) > 1 or name == "all":
+            why = "stands alone" if name == "all" else "is given twice"
+            raise ValueError(f"table={text}: {name} {why}; give all, or different tables, as A,B")
         if name not in there:
             near = get_close_matches(name, ["all", *there], 3, 0.4) or there
             raise ValueError(

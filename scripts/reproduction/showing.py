@@ -7,13 +7,13 @@ from pathlib import Path
 
 from basin.core.files import write_atomically
 from basin.report.page.build import page
-from basin.report.paper.cost import Costs, Point
+from basin.report.paper.cost import Costs, Point, duration
 from basin.report.paper.latex import latex
 from basin.report.paper.markdown import grid_of, table_text
 from basin.report.paper.overview import overview, overview_of_papers
 from basin.report.paper.rates import Estimate
 from basin.report.paper.text import interval, number
-from basin.report.paper.versus import duels
+from basin.report.paper.versus import duels, pair_of
 from reproduction.reading import State
 from reproduction.request import ROOT, Request
 
@@ -29,16 +29,18 @@ What the columns mean is in [docs/tables.md](../../docs/tables.md)."""
 def tables_text(request: Request, state: State, costs: Costs) -> str:
     """The tables, or of all of them the overview."""
     if request.compare is not None:
-        return duels_text(state, *request.compare)
+        return duels_text(state, request.compare)
     if request.is_all and not request.cells:
         return overview(state.tables, costs) + "\n"
     return "\n".join(table_text(table, outcomes) for table, outcomes in state.tables if outcomes)
 
 
-def duels_text(state: State, left: str, right: str) -> str:
+def duels_text(state: State, words: str) -> str:
     """A against B, a row a cell and axis."""
+    left, right = pair_of(words, state.tables)
+    found = duels(state.tables, left, right)
     rows = [["table", "cell", "equal", "at", left, right, f"{left} - {right} [95 % CI]", "metric"]]
-    for duel in duels(state.tables, left, right):
+    for duel in found:
         values = [
             f"{number(value, duel.metric)} ({n})"
             for value, n in zip(duel.values, duel.ns, strict=True)
@@ -49,27 +51,25 @@ def duels_text(state: State, left: str, right: str) -> str:
         rows.append([duel.table, duel.row, duel.axis, at, *values, between, duel.metric])
     if len(rows) == 1:
         return f"no row of these tables has runs of both {left} and {right}\n"
-    return grid_of(rows) + "\n"
+    of_best = ", ".join(dict.fromkeys(f"{duel.table} {duel.row}" for duel in found if duel.best))
+    note = f"\n\nCompared at that moment, though their cells read the best epoch: {of_best}"
+    return grid_of(rows) + (note if of_best else "") + "\n"
 
 
 def points_text(priced: list[tuple[Point, Estimate]], device: str) -> str:
     """The missing runs, their cost and what that goes by."""
-    if not priced:
-        return "no run is missing"
     rows = [["missing run", "command", "cost", "by", "cells"]]
     for point, estimate in priced:
         words = " ".join(point.words)
-        rows.append(
-            [point.name, words, _time(estimate.seconds), estimate.basis, str(len(point.cells))]
-        )
+        rows.append([point.name, words, _cost(estimate), estimate.basis, str(len(point.cells))])
     known = [estimate.seconds for _, estimate in priced if estimate.seconds is not None]
     unknown = len(priced) - len(known)
     total = f"{len(priced)} run{'s' * (len(priced) > 1)}: "
-    total += _time(sum(known)) if known else "no cost is known"
+    total += duration(sum(known)) if known else "no cost is known"
     if known and unknown:
         total += f", and {unknown} of unknown cost"
-    unit = "device-seconds" if device.startswith(("cpu", "mps")) else "GPU-seconds"
-    return f"{grid_of(rows)}\n\n{total} on {device}; costs are {unit}, evaluation apart"
+    kind = "device" if device.startswith(("cpu", "mps")) else "GPU"
+    return f"{grid_of(rows)}\n\n{total} on {device}; costs are {kind} time, evaluation apart"
 
 
 def write(request: Request, state: State) -> list[Path]:
@@ -114,5 +114,5 @@ def _into_readme(request: Request, state: State) -> list[Path]:
     return [readme]
 
 
-def _time(seconds: float | None) -> str:
-    return "unknown" if seconds is None else f"{seconds:.0f} s"
+def _cost(estimate: Estimate) -> str:
+    return "unknown" if estimate.seconds is None else duration(estimate.seconds)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from basin.report.paper.cost import duration
 from basin.report.paper.rates import Rates, read_flops
 from basin.report.paper.recipe import Recipe, work
 from basin.report.paper.records import Record
@@ -36,7 +37,7 @@ def finished(of, *, device="gpu", seconds=20.0):
         (recipe(optimizer="SAM", size=50, images=50), 10.0, "another optimizer, average or input"),
         (recipe("wide", epochs=5.0), 20.0, "scaled by FLOPs at one gradient a step"),
         (recipe("unheard", images=100), None, "nothing like it was run on gpu"),
-        (replace(recipe("wide"), own_model=True), None, "other than model=wide as it is"),
+        (replace(recipe("wide"), own_model=True), None, "other FLOPs than model=wide"),
         (recipe(epochs=None), None, "its length is in steps"),
         (recipe("wide", images=None), None, "size of its data set"),
     ],
@@ -59,3 +60,11 @@ def test_a_benchmark_counts_where_nothing_was_run(tmp_path):
     rates.read_benchmarks(tmp_path)
     found = rates.of(recipe("wide"))  # 10 epochs of 10 steps, each of four times 0.1 s
     assert found.seconds == pytest.approx(40.0) and "results/benchmarks" in found.basis
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0.4 s"), (119, "119 s"), (315, "5.25 min"), (18720, "5.2 h"), (56912177, "659 days")],
+)
+def test_a_cost_is_in_the_largest_unit_of_which_there_are_two(seconds, text):
+    assert duration(seconds) == text

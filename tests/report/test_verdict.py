@@ -98,6 +98,8 @@ def test_what_a_spread_is():
     assert (arm.se, arm.df, flags) == (0.1, 3, [])
     arm, flags = target(Reported(value=1, spread=0.1, kind="se", n=4), "mean")
     assert (arm.se, arm.df) == (0.1, 3)
+    arm, flags = target(Reported(value=1, spread=0.1, kind="se"), "mean")
+    assert (arm.se, arm.df, flags) == (0.1, inf, ["reported se without its n: as of many runs"])
     arm, flags = target(Reported(value=1, spread=0.196, kind="ci95", n=5), "mean")
     assert arm.se == pytest.approx(0.1) and arm.df == 4
     assert flags == ["reported 95 % CI: se = CI/1.96"]
@@ -106,7 +108,7 @@ def test_what_a_spread_is():
         (
             Reported(value=1, spread=0.2, kind="sd"),
             "mean",
-            "reported spread without its n: a constant",
+            "reported sd without its n: a constant",
         ),
     ):
         arm, flags = target(given, aggregate)

@@ -27,6 +27,7 @@ CELLS = [
     {"row": "net", "column": "half way", "epoch": 2, "reported": {"value": 25.0, "tag": "M"}},
     {"row": "net", "column": "SWA", "overrides": SWA, "expect": "lower"},
     {"row": "net", "column": "slow", "overrides": ["epochs=4", "lr=0.01"], "seeds": [0, 1]},
+    {"row": "net", "column": "best, of all", "epoch": "best"},
     {"row": "text", "column": "SGD", "experiment": None, "without_run": "no one knows how"},
 ]
 GRID = {
@@ -82,6 +83,7 @@ def test_a_table_shows_what_exists_and_what_is_missing(generated, capsys, monkey
     net = {row[1]: row for row in rows(text) if row[0] == "net"}
     assert re.fullmatch(r"\d\.\d\d ± 0\.\d\d \(3\)", net["SGD"][2])
     assert net["SGD"][5].startswith("reproduced") and net["SGD"][8] == "last"
+    assert net["SGD"][9] == "24.0 s, gradients of 4 training sets"
     assert net["half way"][3] == "25.00 ± 0.10 (5) unverified"
     assert net["half way"][5] == "unverified target" and net["half way"][8] == "epoch 2"
     assert "paired, n = 2; as stated" in net["SWA"][6]
@@ -99,7 +101,7 @@ def test_a_table_shows_what_exists_and_what_is_missing(generated, capsys, monkey
 def test_costs_are_measured_on_the_same_device(generated, capsys, monkeypatch):
     monkeypatch.setattr(reproduce, "device_of", lambda words, results: "a generated device")
     text = run(generated, "table=cells", capsys=capsys).out
-    assert "3 runs: 24 s on a generated device; costs are GPU-seconds" in text
+    assert "3 runs: 24 s on a generated device; costs are GPU time" in text
     assert "2 runs on a generated device" in text and "3 runs on a generated device" in text
 
 
@@ -175,7 +177,7 @@ def test_a_run_that_failed_is_named_and_not_begun_again(generated, tmp_path, cap
 def test_all_tables_are_an_overview(generated, capsys):
     text = run(generated, "table=all", capsys=capsys).out
     cells, grid, total = rows(text)[1:]
-    assert cells[:5] == ["cells", "5", "1", "3", "1"] and grid[:4] == ["grid", "4", "0", "0"]
+    assert cells[:5] == ["cells", "6", "1", "4", "1"] and grid[:4] == ["grid", "4", "0", "0"]
     assert total[0] == "all, shared runs once" and total[-2] == "7"
 
 
@@ -185,6 +187,44 @@ def test_a_method_against_another(generated, capsys):
     assert epochs[2:4] == ["epochs", "4"] and gradients[2] == "gradient evaluations"
     assert "paired, n = 2" in epochs[6] and epochs[6].startswith("-")
     assert "no row" in run(generated, "table=cells", "compare=slow,SGD", capsys=capsys).out
+
+
+def test_a_cell_of_a_fixed_epoch_is_compared_there(generated, capsys):
+    text = run(generated, "table=cells", "compare=half way,SWA", capsys=capsys).out
+    assert [row[3] for row in rows(text)[1:]] == ["2", "2"] and "best epoch" not in text
+
+
+@pytest.mark.parametrize("pair", ["best, of all,SWA", "SWA, best, of all"])
+def test_a_method_with_a_comma_whose_best_epoch_is_not_what_is_compared(generated, capsys, pair):
+    text = run(generated, "table=cells", f"compare={pair}", capsys=capsys).out
+    assert len(rows(text)) == 3
+    assert text.endswith("though their cells read the best epoch: cells net\n\n")
+
+
+def test_panels_of_a_grid_are_methods(tmp_path, capsys):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "two.yaml").write_text(
+        f"# a grid\n{yaml.safe_dump({**GRID, 'panels': [{'name': 'A'}, {'name': 'B'}]})}"
+    )
+    said = run(tmp_path, "table=two", "compare=A,B", capsys=capsys).out
+    assert said == "no row of these tables has runs of both A and B\n\n"
+
+
+def test_a_part_of_a_grid_leaves_the_rest_blank(generated, capsys):
+    text = run(generated, "table=grid", "cells=0.02 / 0.1", capsys=capsys).out
+    assert [row[0] for row in rows(text)[:3]] == ["lr \\ weight_decay", "0.01", "0.02"]
+    assert "separability: needs every cell" in text and "\n\n1 run: " in text
+
+
+def test_all_tables_are_collected_where_none_is_named(generated, capsys):
+    said = run(generated, "action=collect", capsys=capsys).out
+    assert said == "every finished run has its record\n"
+
+
+def test_a_budget_says_what_it_knows_no_cost_of(generated, capsys):
+    said = run(generated, "table=cells", "action=run", "budget_hours=2", capsys=capsys)
+    assert said.out == "no run is missing that fits budget_hours=2\n"
+    assert said.err == "missing runs of unknown cost, not begun on a budget: 3\n"
 
 
 def test_files_and_a_page_that_needs_no_network(generated):
@@ -229,7 +269,10 @@ def test_a_record_of_another_recipe_is_stale(generated, tmp_path, capsys):
         (["table=cells", "seeds=a"], "seeds=a is not a list of whole numbers"),
         (["table=cells", "budget_hours=-1"], "budget_hours=-1 is not a number of hours above 0"),
         (["table=cells", "compare=SGD"], "compare=SGD is not two methods"),
-        (["table=cells", "compare=SGD,Adam"], "no cell of Adam; there are SGD"),
+        (["table=cells", "compare=SGD,Adam"], "compare=SGD,Adam: no cell of Adam; there are SGD"),
+        (["table=cells,cells"], "table=cells,cells: cells is given twice"),
+        (["table=all,cells"], "table=all,cells: all stands alone"),
+        (["table=cells", "cells=SWA", "action=render"], "cells=SWA: action=render writes whole"),
         (["table=cells", "compare=SGD,SGD"], "compare=SGD,SGD is not two methods"),
         (["table=cells", "compare=SGD,SWA", "action=run"], "action=run goes without it"),
         (

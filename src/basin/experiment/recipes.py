@@ -28,6 +28,12 @@ from basin.report.paper.recipe import Recipe
 
 SOURCES = ("identity", "recipes", "resolvers", "schema", "settings", "staging")
 """Modules on which a composed recipe depends, besides configs/."""
+WITHOUT_FLOPS = {
+    *("channels_last", "dropout", "input_dropout", "final_bn_momentum", "weights", "sha256", "md5"),
+    *("conv_init", "conv_std", "linear_init", "linear_std", "bn_weight_init"),
+    *("zero_last_bn", "zero_init_residual"),
+}
+"""Fields of models that leave the FLOPs of a forward pass as they are."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,8 @@ def recipe_of(made: Composed) -> Recipe:
         epochs=None if lengths is None else sum(lengths[1:]),
         evaluate_every=None if lengths is None else lengths[0],
         images=_images(made.settings),
-        own_model=made.settings["model"] != _option(str(made.choices["model"])),
+        own_model=_with_flops(made.settings["model"])
+        != _with_flops(_option(str(made.choices["model"]))),
     )
 
 
@@ -125,6 +132,10 @@ def _option(name: str) -> Any:
     """The model that an option of configs/model is, inside `composing`."""
     made: Any = OmegaConf.to_container(compose(f"model/{name}"), resolve=True)
     return made["model"]
+
+
+def _with_flops(model: Settings) -> Settings:
+    return {key: value for key, value in model.items() if key not in WITHOUT_FLOPS}
 
 
 def _in_epochs(made: Composed) -> list[float] | None:

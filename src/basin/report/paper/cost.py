@@ -13,6 +13,9 @@ from basin.report.paper.assembly import Outcome
 from basin.report.paper.rates import Estimate, Rates, read_flops
 from basin.report.paper.recipe import Recipe
 
+UNITS = ((86400, "days"), (3600, "h"), (60, "min"))
+"""In seconds, the largest first."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -91,6 +94,13 @@ def within(priced: Sequence[tuple[Point, Estimate]], hours: float) -> list[tuple
             chosen.append((point, estimate))
             left -= estimate.seconds
     return chosen
+
+
+def duration(seconds: float) -> str:
+    """`24 s`, `5.25 min`, `659 days`: in the largest unit of which there are two."""
+    size, unit = next((pair for pair in UNITS if seconds >= 2 * pair[0]), (1, "s"))
+    amount = seconds / size
+    return f"{amount:,.0f} {unit}" if amount >= 100 else f"{amount:.3g} {unit}"
 
 
 def _left(folder: Path, epochs: float) -> float | None:

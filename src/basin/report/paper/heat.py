@@ -28,15 +28,20 @@ class HeatMap:
 
 
 def heat_maps(table: Table, outcomes: Sequence[Outcome]) -> list[HeatMap]:
-    """The panels of a table of type `grid`, in its order."""
+    """The panels of a table of type `grid`, in its order.
+
+    Of a part of its outcomes: panels that have one of them, the rest of their cells without runs.
+    """
     grid = table.grid
     assert grid is not None
     width = len(grid.x.values)
+    chosen = {one.cell.key: one for one in outcomes}
     maps = []
-    for panel in grid.panels:
-        own = [one for one in outcomes if one.cell.panel == panel]
+    for panel in dict.fromkeys(one.cell.panel for one in outcomes):
+        cells = [cell for cell in table.cells if cell.panel == panel]
+        own = [chosen.get(cell.key, Outcome(cell, None)) for cell in cells]
         rows = tuple(tuple(own[i : i + width]) for i in range(0, len(own), width))
-        better = own[0].cell.higher_is_better
+        better = cells[0].higher_is_better
         values = [[one.ours for one in row] for row in rows]
         maps.append(HeatMap(panel, rows, separability(values, higher_is_better=better)))
     return maps

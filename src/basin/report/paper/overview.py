@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from basin.report.paper.assembly import Outcome
-from basin.report.paper.cost import Costs, missing
+from basin.report.paper.cost import Costs, duration, missing
 from basin.report.paper.forms import Table
 from basin.report.paper.markdown import grid_of
 
@@ -73,7 +73,7 @@ def _left(outcomes: Sequence[Outcome], costs: Costs) -> list[str]:
     seconds = [costs.of(point).seconds for point in points]
     known = [one for one in seconds if one is not None]
     unknown = len(seconds) - len(known)
-    text = f"{sum(known) / 3600:.3g} h" if known else ""
+    text = duration(sum(known)) if known else ""
     if unknown:
         text += f"{' and ' if text else ''}{unknown} of unknown cost"
     return [str(len(points)), text]

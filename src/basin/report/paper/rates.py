@@ -77,7 +77,7 @@ class Rates:
             return self._estimate(seconds, total, ", with another optimizer, average or input")
         flops = self.flops.get(recipe.model)
         if recipe.own_model and flops is not None:
-            return Estimate(None, f"unknown: a network other than model={recipe.model} as it is")
+            return Estimate(None, f"unknown: a network with other FLOPs than model={recipe.model}")
         if flops is None or not (self.runs or self.steps):
             return Estimate(None, f"unknown: nothing like it was run on {self.device}")
         total *= BACKWARD * flops

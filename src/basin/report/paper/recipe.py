@@ -24,7 +24,7 @@ class Recipe:
     epochs: float | None  # None: given in steps, of a data set that is not here
     evaluate_every: float | None  # epochs; likewise
     images: int | None = None  # of the training part; None: of files that are not here
-    own_model: bool = False  # with fields of its own, so that it is not the option's network
+    own_model: bool = False  # with fields of its own, so that its FLOPs are not the option's
 
     @property
     def identity(self) -> str:

@@ -87,7 +87,10 @@ def other_epoch(outcome: Outcome) -> str:
 
 
 def cost(outcome: Outcome) -> str:
-    """Hours and kWh (where all tell) of the cell's runs, and gradient evaluations of one."""
+    """Hours and kWh (where all tell) of the cell's runs, and gradient evaluations of one.
+
+    Those are multiples of the training set (docs/evaluation.md), as the words say.
+    """
     costs = [record.head["cost"] for record in outcome.records if record.failed is None]
     if not costs:
         return DASH
@@ -98,7 +101,7 @@ def cost(outcome: Outcome) -> str:
     time = f"{hours:.3g} {kind}" if hours >= 0.01 else f"{3600 * hours:.1f} s"
     energy = [one["kwh"] for one in costs if "kwh" in one]
     kwh = f", {sum(energy):.3g} kWh" if len(energy) == len(costs) else ""
-    return f"{time}, {gradients:.4g} gradients{kwh}"
+    return f"{time}, gradients of {gradients:.4g} training sets{kwh}"
 
 
 def head(table: Table) -> list[str]:

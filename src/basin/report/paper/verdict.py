@@ -45,13 +45,15 @@ def target(reported: Reported, aggregate: str) -> tuple[Arm, list[str]]:
     flags = ["approximate: read off a picture"] if reported.approximate else []
     if spread is None:
         return constant, [*flags, f"reported {kind} without a spread: a constant"]
+    df = n - 1 if n and n > 1 else inf
     if reported.kind == "ci95":
-        df = n - 1 if n and n > 1 else inf
         return Arm(reported.value, spread / NORMAL, df), [*flags, "reported 95 % CI: se = CI/1.96"]
+    if reported.kind == "se":
+        unsure = [] if df < inf else ["reported se without its n: as of many runs"]
+        return Arm(reported.value, spread, df), [*flags, *unsure]
     if n is None or n < 2:
-        return constant, [*flags, "reported spread without its n: a constant"]
-    se = spread / sqrt(n) if reported.kind == "sd" else spread
-    return Arm(reported.value, se, n - 1), flags
+        return constant, [*flags, "reported sd without its n: a constant"]
+    return Arm(reported.value, spread / sqrt(n), df), flags
 
 
 def judge(cell: Cell, sample: Sample, *, delta: float | None, inferred: tuple[str, ...]) -> Verdict:

@@ -27,20 +27,39 @@ class Duel:
     values: tuple[float, float]  # means
     ns: tuple[int, int]
     gain: Gain  # A - B
+    best: bool  # a cell reads the best epoch, which is not compared here
 
 
-def duels(tables: Sequence[tuple[Table, list[Outcome]]], left: str, right: str) -> list[Duel]:
-    """Every shared row, on both axes. Raises ValueError where a method is in no table."""
-    methods = {_method(o.cell) for _, outcomes in tables for o in outcomes}
-    for name in (left, right):
-        if name not in methods:
-            raise ValueError(f"compare: no cell of {name}; there are {', '.join(sorted(methods))}")
+Tables = Sequence[tuple[Table, list[Outcome]]]
+
+
+def pair_of(words: str, tables: Tables) -> tuple[str, str]:
+    """`A,B` as two methods of the tables, whose names may have commas. Raises ValueError."""
+    parts = words.split(",")
+    pairs = [
+        (",".join(parts[:i]).strip(), ",".join(parts[i:]).strip()) for i in range(1, len(parts))
+    ]
+    pairs = [(left, right) for left, right in pairs if left and right and left != right]
+    if not pairs:
+        raise ValueError(f"compare={words} is not two methods, as compare=SGD,SWA")
+    there = {_method(o.cell) for _, outcomes in tables for o in outcomes}
+    for pair in pairs:
+        if there.issuperset(pair):
+            return pair
+    unknown = " or ".join(dict.fromkeys(n for pair in pairs for n in pair if n not in there))
+    raise ValueError(f"compare={words}: no cell of {unknown}; there are {', '.join(sorted(there))}")
+
+
+def duels(tables: Tables, left: str, right: str) -> list[Duel]:
+    """Every shared row, on both axes; of several columns of a method the first with runs."""
     found = []
     for table, outcomes in tables:
-        for row in dict.fromkeys((o.cell.panel, o.cell.row) for o in outcomes):
-            there = [o for o in outcomes if (o.cell.panel, o.cell.row) == row]
-            pair = [_first(there, name) for name in (left, right)]
-            if pair[0] and pair[1] and pair[0].cell.metric == pair[1].cell.metric:
+        there: dict[tuple[str, str], list[Outcome]] = {}
+        for one in outcomes:
+            there.setdefault((_row(one.cell), one.cell.metric), []).append(one)
+        for own in there.values():
+            pair = [_first(own, name) for name in (left, right)]
+            if pair[0] and pair[1]:
                 found += [_duel(table, pair[0], pair[1], axis) for axis in AXES]
     return [duel for duel in found if duel is not None]
 
@@ -51,13 +70,22 @@ def _first(outcomes: Sequence[Outcome], method: str) -> Outcome | None:
 
 
 def _method(cell: Cell) -> str:
-    return cell.method or cell.column
+    return cell.method or cell.panel or cell.column
+
+
+def _row(cell: Cell) -> str:
+    """What both have in common; the panels of a grid are its methods."""
+    return f"{cell.row} / {cell.column}" if cell.panel else cell.row
 
 
 def _duel(table: Table, left: Outcome, right: Outcome, axis: str) -> Duel | None:
     """None where a curve lacks the cell's number."""
-    both = [{r.seed: r.curves for r in o.records if r.failed is None} for o in (left, right)]
-    at = min(curves[AXES[axis]][-1] for own in both for curves in own.values())
+    both = [{r.seed: r.curves for r in o.records if r.seed in o.values} for o in (left, right)]
+    at = min(
+        _end(curves, o.cell, axis)
+        for own, o in zip(both, (left, right), strict=True)
+        for curves in own.values()
+    )
     arms = [
         {seed: v for seed, c in own.items() if (v := _value(c, o.cell, axis, at)) is not None}
         for own, o in zip(both, (left, right), strict=True)
@@ -67,14 +95,22 @@ def _duel(table: Table, left: Outcome, right: Outcome, axis: str) -> Duel | None
     means = tuple(sum(arm.values()) / len(arm) for arm in arms)
     return Duel(
         table=table.name,
-        row=left.cell.row,
+        row=_row(left.cell),
         metric=left.cell.metric,
         axis=axis,
         at=at,
         values=(means[0], means[1]),
         ns=(len(arms[0]), len(arms[1])),
         gain=gain(arms[0], arms[1]),
+        best="best" in (left.cell.epoch, right.cell.epoch),
     )
+
+
+def _end(curves: Mapping[str, list[Any]], cell: Cell, axis: str) -> float:
+    """The last moment that a cell may read: its epoch where that is fixed, else the run's end."""
+    index = at_or_before(curves["epoch"], cell.epoch) if isinstance(cell.epoch, float) else -1
+    assert index is not None  # or the cell would have no value
+    return float(curves[AXES[axis]][index])
 
 
 def _value(curves: Mapping[str, list[Any]], cell: Cell, axis: str, at: float) -> float | None:
