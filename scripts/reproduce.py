@@ -73,6 +73,7 @@ def _run(
     if not priced:
         print("no run is missing" + (" that fits the budget" if request.budget_hours else ""))
         return 0
+    reading.admit_runs(state, {point.name for point, _ in priced})
     print(showing.points_text(priced, device), file=sys.stderr, flush=True)
     return running.run([point for point, _ in priced], request)
 

@@ -217,6 +217,26 @@ def test_a_record_of_another_recipe_is_stale(generated, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("action", "changes", "message"),
+    [
+        ("show", {"overrides": ["seed=3"]}, "overrides may not set seed"),
+        ("show", {"experiment": None, "out_of_scope": "nonsense"}, "is not left out by scope.md"),
+        ("run", {"epoch": 13}, "epoch=13 is not a moment at which quickstart evaluates"),
+        ("run", {"solution": "swa"}, "quickstart has no solution swa; it has last"),
+    ],
+)
+def test_a_cell_that_no_run_can_fill_is_refused(
+    tmp_path, capsys, monkeypatch, action, changes, message
+):
+    (tmp_path / "tables").mkdir()
+    cell = {"row": "a", "column": "b", "experiment": "quickstart", "seeds": [0], **changes}
+    write_table(tmp_path / "tables" / "cells.yaml", [cell], paper="p")
+    monkeypatch.setattr(running, "_train", None)  # nothing is run
+    said = run(tmp_path, "table=cells", f"action={action}", code=1, capsys=capsys).err
+    assert said.startswith("error: cells.yaml: a / b: ") and message in said
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         (["table=cels"], "there is no such table. Did you mean cells"),

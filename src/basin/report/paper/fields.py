@@ -74,9 +74,8 @@ def _whole(value: Any) -> bool:
 
 
 def _matching(pattern: str, allowed: str) -> Kind:
-    return Kind(
-        allowed, lambda value: isinstance(value, str) and bool(re.fullmatch(pattern, value))
-    )
+    found = re.compile(pattern)
+    return Kind(allowed, lambda value: isinstance(value, str) and bool(found.fullmatch(value)))
 
 
 TEXT = Kind("text", lambda value: isinstance(value, str))
