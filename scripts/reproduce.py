@@ -36,7 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         request = parse(given)
-        return _do(request, reading.read(request))
+        state = reading.read(request)
+        unreadable = state.archive.unreadable.values()
+        print("".join(f"unreadable: {one}\n" for one in unreadable), end="", file=sys.stderr)
+        return _do(request, state) or int(bool(unreadable))
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,21 @@ def test_a_run_that_failed_is_named_and_not_begun_again(generated, tmp_path, cap
     assert f"not begun again, since they failed: {old.stem}" in said.err
     shown = run(generated, *where, capsys=capsys).out
     assert "| failed (1 of 3)" in shown and f"{old.stem}: OutOfMemoryError: no" in shown
+
+
+def test_a_damaged_record_is_named_not_made_again_and_hides_no_other(generated, tmp_path, capsys):
+    folder = tmp_path / "records" / "p"
+    shutil.copytree(generated / "records" / "p", folder)
+    (bad,) = [file for file in folder.iterdir() if "-s2" in file.name]
+    bad.write_text(bad.read_text().splitlines(keepends=True)[0])
+    where = (f"results={tmp_path}", "table=cells", "cells=net / SGD")
+    said = run(generated, *where, code=1, capsys=capsys)
+    assert f"unreadable: {bad} is damaged; delete it" in said.err
+    assert "(2) |" in said.out and f"net / SGD: {bad} is damaged" in said.out
+    assert "no run is missing" in said.out
+    for file in folder.iterdir():
+        file.write_text("")
+    assert "| unreadable" in run(generated, *where, code=1, capsys=capsys).out
 
 
 def test_all_tables_are_an_overview(generated, capsys):
