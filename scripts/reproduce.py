@@ -36,7 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         request = parse(given)
-        return _do(request, reading.read(request))
+        state = reading.read(request)
+        unreadable = state.archive.unreadable.values()
+        print("".join(f"unreadable: {one}\n" for one in unreadable), end="", file=sys.stderr)
+        return _do(request, state) or int(bool(unreadable))
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -73,6 +76,7 @@ def _run(
     if not priced:
         print(_none(request))
         return 0
+    reading.admit_runs(state, {point.name for point, _ in priced})
     print(showing.points_text(priced, device), file=sys.stderr, flush=True)
     return running.run([point for point, _ in priced], request)
 

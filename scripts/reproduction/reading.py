@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 
-from basin.experiment.recipes import Recipes, composing
+from basin.experiment.admission import admit, admit_uncomposed
+from basin.experiment.recipes import Recipes, composed, composing
 from basin.report.paper.archive import Archive, read_archive
 from basin.report.paper.assembly import Outcome, assemble
 from basin.report.paper.forms import Cell, Table
@@ -29,12 +33,35 @@ def read(request: Request) -> State:
         with composing(CONFIGS):
             for name in request.tables:
                 table = read_table(request.folder / f"{name}.yaml")
+                with _naming(table):
+                    for cell in table.cells:
+                        admit_uncomposed(table, cell, CONFIGS)
                 outcomes = assemble(table, archive, recipes)
                 tables.append((table, [one for one in outcomes if request.wants(one.cell.key)]))
     finally:
         recipes.save()  # composing all takes minutes: what is interrupted goes on from there
     check_chosen(request, [one.cell for _, outcomes in tables for one in outcomes])
     return State(archive, tables)
+
+
+def admit_runs(state: State, names: Collection[str]) -> None:
+    """Before these runs are made: ValueError where one cannot give what a cell reads of it."""
+    compose = cache(composed)
+    with composing(CONFIGS):
+        for table, outcomes in state.tables:
+            for one in outcomes:
+                run = one.experiment.recipe.run if one.experiment else ""
+                if any(f"{run}-s{seed}" in names for seed in one.missing):
+                    with _naming(table):
+                        admit(table, one.cell, CONFIGS, compose)
+
+
+@contextmanager
+def _naming(table: Table) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{table.name}.yaml: {error}") from None
 
 
 def check_chosen(request: Request, cells: list[Cell]) -> None:

@@ -135,6 +135,18 @@ def test_a_run_that_failed_counts_and_hides_paths(tmp_path):
     assert record.curves["epoch"] == [1.0, 2.0] and "results" not in record.rest["settings"]
 
 
+def test_a_run_that_failed_says_where_it_ran_and_what_it_cost(tmp_path):
+    folder = write_run(tmp_path / "runs", failed="killed")
+    environment = {"commit": "abc", "device": "a device", "numerics": 3, "cores": 2}
+    (folder / "environment.json").write_text(json.dumps(environment))
+    with (folder / "metrics.jsonl").open("a") as lines:
+        lines.write('{"epoch": 3.0, "se')
+    (record,) = read_archive(tmp_path).records.values()
+    assert record.head.items() >= {"commit": "abc", "device": "a device", "numerics": 3}.items()
+    assert record.head["cost"] == {"epochs": 2.0, "gradient_evaluations": 4.0, "seconds": 2.0}
+    assert record.rest["environment"] == environment
+
+
 def test_a_failed_record_gives_way_to_a_run_that_did_not_fail(tmp_path):
     write_run(tmp_path / "elsewhere" / "runs", failed="killed")
     (failed,) = read_archive(tmp_path / "elsewhere").records.values()
@@ -154,16 +166,35 @@ def test_an_unfinished_run_is_none_yet(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "is damaged"), ('{"format": 99}', "has format 99"), ("[]", "is damaged")],
+    [
+        *((damaged, "a.json is damaged; delete it") for damaged in (b"{", b"[]", b"", b"\xff\xfe")),
+        *((head, "a.json is damaged") for head in (b'{"format": 2}', b'{"format": "x"}')),
+        (b'{"format": 99}', "a.json has format 99"),
+    ],
 )
-def test_records_that_cannot_be_read(tmp_path, content, message):
-    (tmp_path / "records").mkdir()
-    (tmp_path / "records" / "a.json").write_text(content)
-    with pytest.raises(ValueError, match=message):
-        read_archive(tmp_path)
+def test_records_that_cannot_be_read_are_named_and_hide_no_other(stored, content, message):
+    file = stored[0]
+    (file.parent / "a.json").write_bytes(content)
+    archive = read_archive(file.parents[2])
+    assert [*archive.records] == [("0123456789", 3)] and [*archive.unreadable] == ["a"]
+    assert message in archive.unreadable["a"]
 
 
-def test_a_damaged_run_folder_is_named(tmp_path):
-    (write_run(tmp_path / "runs") / "record.json").write_text("{}")
-    with pytest.raises(ValueError, match="record.json is damaged"):
-        read_archive(tmp_path)
+def test_a_record_that_was_cut_is_unreadable(stored):
+    file, record, _ = stored
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text(lines[0])
+    archive = read_archive(file.parents[2])
+    assert archive.records == {} and f"{file} is damaged" in archive.unreadable[NAME]
+    file.write_text(lines[0] + "no" + lines[2])  # its end is there, but not its middle
+    with pytest.raises(Unreadable, match=f"{file.name} is damaged"):
+        value(record, cell(epoch=1.0))
+
+
+@pytest.mark.parametrize("name", ["record.json", "status.json", "environment.json"])
+def test_a_damaged_run_folder_is_named(tmp_path, name):
+    folder = write_run(tmp_path / "runs", failed="killed")
+    (folder / name).write_text("{]")
+    archive = read_archive(tmp_path)
+    assert archive.records == archive.unfinished == {}
+    assert f"{folder / name} is damaged; rerun=true" in archive.unreadable[NAME]

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,21 @@ def test_a_run_that_failed_is_named_and_not_begun_again(generated, tmp_path, cap
     assert "| failed (1 of 3)" in shown and f"{old.stem}: OutOfMemoryError: no" in shown
 
 
+def test_a_damaged_record_is_named_not_made_again_and_hides_no_other(generated, tmp_path, capsys):
+    folder = tmp_path / "records" / "p"
+    shutil.copytree(generated / "records" / "p", folder)
+    (bad,) = [file for file in folder.iterdir() if "-s2" in file.name]
+    bad.write_text(bad.read_text().splitlines(keepends=True)[0])
+    where = (f"results={tmp_path}", "table=cells", "cells=net / SGD")
+    said = run(generated, *where, code=1, capsys=capsys)
+    assert f"unreadable: {bad} is damaged; delete it" in said.err
+    assert "(2) |" in said.out and f"net / SGD: {bad} is damaged" in said.out
+    assert "no run is missing" in said.out
+    for file in folder.iterdir():
+        file.write_text("")
+    assert "| unreadable" in run(generated, *where, code=1, capsys=capsys).out
+
+
 def test_all_tables_are_an_overview(generated, capsys):
     text = run(generated, "table=all", capsys=capsys).out
     cells, grid, total = rows(text)[1:]
@@ -254,6 +270,26 @@ def test_a_record_of_another_recipe_is_stale(generated, tmp_path, capsys):
     (folder / old.name).write_text(text.replace(identity, "0123456789"))
     out = run(generated, "table=cells", f"results={tmp_path}", capsys=capsys).out
     assert {row[1]: row[-2] for row in rows(out) if row[0] == "net"}["SGD"] == "stale"
+
+
+@pytest.mark.parametrize(
+    ("action", "changes", "message"),
+    [
+        ("show", {"overrides": ["seed=3"]}, "overrides may not set seed"),
+        ("show", {"experiment": None, "out_of_scope": "nonsense"}, "is not left out by scope.md"),
+        ("run", {"epoch": 13}, "epoch=13 is not a moment at which quickstart evaluates"),
+        ("run", {"solution": "swa"}, "quickstart has no solution swa; it has last"),
+    ],
+)
+def test_a_cell_that_no_run_can_fill_is_refused(
+    tmp_path, capsys, monkeypatch, action, changes, message
+):
+    (tmp_path / "tables").mkdir()
+    cell = {"row": "a", "column": "b", "experiment": "quickstart", "seeds": [0], **changes}
+    write_table(tmp_path / "tables" / "cells.yaml", [cell], paper="p")
+    monkeypatch.setattr(running, "_train", None)  # nothing is run
+    said = run(tmp_path, "table=cells", f"action={action}", code=1, capsys=capsys).err
+    assert said.startswith("error: cells.yaml: a / b: ") and message in said
 
 
 @pytest.mark.parametrize(

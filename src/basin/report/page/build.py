@@ -11,6 +11,7 @@ from basin.report.paper import text
 from basin.report.paper.assembly import Outcome
 from basin.report.paper.forms import Table
 from basin.report.paper.heat import HeatMap, heat_maps
+from basin.report.paper.notes import notes_of
 from basin.report.paper.records import Record
 
 PLOT = "uPlot-1.6.32.min"
@@ -61,8 +62,7 @@ def _table(table: Table, outcomes: Sequence[Outcome]) -> Iterator[str]:
     else:
         for one in heat_maps(table, outcomes):
             yield from _heat_map(table, one)
-    notes = [*table.notes, *text.footnotes(outcomes)]
-    if notes:
+    if notes := notes_of(table, outcomes):
         yield f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul>'
 
 

@@ -97,10 +97,8 @@ def _named(name: str, entry: str) -> list[str]:
 
 
 def _row(record: Record, score: str) -> list[str]:
-    head = record.head
-    if record.failed is not None:
-        return [str(record.seed), record.name, record.failed, *[""] * 6]
-    finals, bests = [], []
+    head, cost = record.head, record.head["cost"]
+    finals, bests = [record.failed] if record.failed is not None else [], []
     for name, result in head["results"].items():
         final, best = result["final"], result["best"]
         finals.append(f"{name} {text.number(final['test'][score], score)}")
@@ -108,11 +106,11 @@ def _row(record: Record, score: str) -> list[str]:
             value = text.number(best["test"][score], score)
             on = ", selected on test" if best["selected_on"] == "test" else ""
             bests.append(f"{name} {value} ({best['epoch']:g}{on})")
-    cost = head["cost"]
+    forms = {"epochs": "g", "seconds": ".0f", "kwh": ".3g"}
     return [
         *(str(record.seed), record.name, ", ".join(finals), ", ".join(bests)),
-        *(f"{cost['epochs']:g}", f"{cost['seconds']:.0f}"),
-        *(f"{cost['kwh']:.3g}" if "kwh" in cost else "", head["device"]),
+        *(f"{cost[key]:{form}}" if key in cost else "" for key, form in forms.items()),
+        head.get("device", ""),
         (head.get("commit") or "unknown")[:10],
     ]
 

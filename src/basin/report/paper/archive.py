@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from basin.report.paper.collected import read_run
-from basin.report.paper.records import NAME, Record, read_record
+from basin.report.paper.records import NAME, Record, Unreadable, read_record
 
 
 @dataclass
@@ -17,6 +17,7 @@ class Archive:
 
     records: dict[tuple[str, int], Record] = field(default_factory=dict)
     unfinished: dict[tuple[str, int], Path] = field(default_factory=dict)  # run folders
+    unreadable: dict[str, str] = field(default_factory=dict)  # what is wrong, by a run's name
 
     def add(self, record: Record) -> None:
         """Keep the first of each run; but a failed one gives way to one that did not fail."""
@@ -24,6 +25,17 @@ class Archive:
         kept = self.records.get(key)
         if kept is None or (kept.failed and not record.failed):
             self.records[key] = record
+
+    def read(self, name: str, source: Path, reader: Callable[[Path], Record | None]) -> bool:
+        """Keep what a file or folder has; whether it has ended. A bad one hides no other."""
+        try:
+            record = reader(source)
+        except Unreadable as error:
+            self.unreadable[name] = str(error)
+            return True
+        if record is not None:
+            self.add(record)
+        return record is not None
 
     def stale(self, experiment: str, overrides: tuple[str, ...], identity: str) -> list[Record]:
         """Records that were collected for this point when it was another run."""
@@ -47,16 +59,13 @@ def read_archive(results: Path) -> Archive:
     """What lies in records/ and runs/ of a results folder."""
     archive = Archive()
     for file in sorted((results / "records").rglob("*.json"), key=str):
-        archive.add(read_record(file))
+        archive.read(file.stem, file, read_record)
     for folder in _folders(results / "runs"):
         match = NAME.fullmatch(folder.name)
         if match is None:
             continue
-        record = read_run(folder)
-        if record is None:
+        if not archive.read(folder.name, folder, read_run):
             archive.unfinished[match["identity"], int(match["seed"])] = folder
-        else:
-            archive.add(record)
     return archive
 
 

@@ -10,9 +10,9 @@ from basin.report.paper.forms import Cell, Table
 from basin.report.paper.gains import Gain, gain
 from basin.report.paper.header import Header
 from basin.report.paper.recipe import Recipe
-from basin.report.paper.records import Record
+from basin.report.paper.records import Record, Unreadable
 from basin.report.paper.statistics import Sample
-from basin.report.paper.values import Unreadable, selected_on, value
+from basin.report.paper.values import selected_on, value
 from basin.report.paper.verdict import Verdict, delta_of, judge
 
 
@@ -42,9 +42,7 @@ class Outcome:
     problems: tuple[str, ...] = ()  # why a record that is there gives no number
     verdict: Verdict = Verdict("missing")
     gain: Gain | None = None
-    best: float | None = (
-        None  # of the same runs, the best epoch's mean; last where the cell is best
-    )
+    best: float | None = None  # of the same runs, the best epoch; last where the cell is best
 
     @property
     def sample(self) -> Sample | None:
@@ -93,7 +91,9 @@ def _outcome(cell: Cell, archive: Archive, look_up: Lookup) -> Outcome:
     identity = experiment.recipe.identity
     records = {seed: archive.records.get((identity, seed)) for seed in cell.seeds}
     ended = [record for record in records.values() if record is not None]
-    values, problems = dict[int, float](), list[str]()
+    absent = {s: f"{experiment.recipe.run}-s{s}" for s in cell.seeds if records[s] is None}
+    broken = {s: archive.unreadable[n] for s, n in absent.items() if n in archive.unreadable}
+    values, problems = dict[int, float](), [*broken.values()]
     for record in ended:
         if record.failed is None:
             try:
@@ -105,7 +105,7 @@ def _outcome(cell: Cell, archive: Archive, look_up: Lookup) -> Outcome:
         experiment,
         values=values,
         records=tuple(ended),
-        missing=tuple(seed for seed, record in records.items() if record is None),
+        missing=tuple(seed for seed in absent if seed not in broken),
         failed=tuple(record for record in ended if record.failed is not None),
         stale=tuple(archive.stale(cell.experiment, cell.overrides, identity)),
         problems=tuple(problems),

@@ -8,6 +8,7 @@ from basin.report.paper import text
 from basin.report.paper.assembly import Outcome
 from basin.report.paper.forms import Table
 from basin.report.paper.heat import HeatMap, heat_maps
+from basin.report.paper.notes import notes_of
 
 
 def table_text(table: Table, outcomes: Sequence[Outcome]) -> str:
@@ -17,21 +18,16 @@ def table_text(table: Table, outcomes: Sequence[Outcome]) -> str:
         parts.append(grid_of([text.head(table), *(text.line(table, one) for one in outcomes)]))
     else:
         parts += [_heat_map(table, one) for one in heat_maps(table, outcomes)]
-    notes = [*table.notes, *text.footnotes(outcomes)]
-    if notes:
+    if notes := notes_of(table, outcomes):
         parts.append("\n".join(f"- {note}" for note in notes))
     return "\n\n".join(parts) + "\n"
 
 
 def grid_of(rows: Sequence[Sequence[str]], *, all_columns: bool = False) -> str:
     """Rows as an aligned Markdown table, the first its head; empty columns are left out."""
-    kept = [
-        column
-        for column in range(len(rows[0]))
-        if all_columns or any(row[column] not in ("", text.DASH) for row in rows[1:])
-    ]
-    rows = [[row[i].replace("|", "\\|") for i in kept] for row in rows]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(kept))]
+    kept = rows if all_columns else text.without_empty_columns(rows)
+    rows = [[entry.replace("|", "\\|") for entry in row] for row in kept]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| "
         + " | ".join(entry.ljust(width) for entry, width in zip(row, widths, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ from basin.core.files import to_json, write_atomically
 FORMAT = 2
 """Of a record file; a newer one is refused."""
 NAME = re.compile(r"(?P<run>.+_(?P<identity>[0-9a-f]{10}))-s(?P<seed>\d+)")
+OF_HEAD = {"format": int, "run": str, "identity": str, "seed": int, "results": dict, "cost": dict}
+
+
+class Unreadable(ValueError):
+    """A record is damaged, or has not what a cell reads."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +59,23 @@ class Record:
 
 
 def read_record(file: Path) -> Record:
-    """The head of a record file. Raises ValueError where it is none, or of a newer format."""
-    with file.open() as lines:
-        first = lines.readline()
+    """The head of a record file. Raises Unreadable where it is none, cut, or of a newer format."""
     try:
-        more = first.rstrip().endswith(",")
-        head = json.loads(first.rstrip()[:-1] + "}" if more else first)
+        with file.open("rb") as lines:
+            first = lines.readline().decode().rstrip()
+            lines.seek(max(lines.seek(0, os.SEEK_END) - 2, 0))
+            ends = lines.read().rstrip().endswith(b"}")
+        head = json.loads(first[:-1] + "}" if first.endswith(",") else first)
         number = head["format"]
+        newer = number > FORMAT
+        complete = ends and all(isinstance(head.get(key), kind) for key, kind in OF_HEAD.items())
+        complete &= isinstance(head.get("device" if head.get("failed") is None else "failed"), str)
     except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{file} is damaged; delete it, and collect the run again") from None
-    if number > FORMAT:
-        raise ValueError(f"{file} has format {number}, this version reads up to {FORMAT}")
+        raise _damaged(file) from None
+    if newer:
+        raise Unreadable(f"{file} has format {number}, this version reads up to {FORMAT}")
+    if not complete:
+        raise _damaged(file)
     return Record(head, lambda: _rest(file, head), stored=True)
 
 
@@ -81,5 +93,12 @@ def write_record(folder: Path, record: Record, cells: list[dict[str, Any]]) -> P
 
 
 def _rest(file: Path, head: dict[str, Any]) -> dict[str, Any]:
-    whole: dict[str, Any] = json.loads(file.read_text())
+    try:
+        whole: dict[str, Any] = json.loads(file.read_text())
+    except ValueError:
+        raise _damaged(file) from None
     return {key: value for key, value in whole.items() if key not in head}
+
+
+def _damaged(file: Path) -> Unreadable:
+    return Unreadable(f"{file} is damaged; delete it, and collect the run again")

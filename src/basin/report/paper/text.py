@@ -132,20 +132,12 @@ def caption(table: Table) -> str:
     return f"{table.title}: {metrics}. Reported: {table.source}.{scaled}"
 
 
-def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
-    """Flags, notes, problems and failures; what is said of several cells is said once."""
-    cells: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        said = [*outcome.verdict.flags, outcome.cell.note, *outcome.problems]
-        said += [f"{record.name}: {record.failed}" for record in outcome.failed]
-        if outcome.cell.delta is not None and outcome.values:
-            said.append(f"delta {outcome.cell.delta.value:g}: {outcome.cell.delta.reason}")
-        for one in filter(None, said):
-            cells.setdefault(one, []).append(outcome.cell.key)
-    return [
-        f"{'every cell' if len(keys) == len(outcomes) > 1 else ', '.join(keys)}: {said}"
-        for said, keys in cells.items()
+def without_empty_columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Rows, the first their head, without the columns in which no row says anything."""
+    said = [
+        any(entry not in ("", DASH) for entry in column[1:]) for column in zip(*rows, strict=True)
     ]
+    return [[entry for entry, kept in zip(row, said, strict=True) if kept] for row in rows]
 
 
 def _metric(cell: Cell) -> str:

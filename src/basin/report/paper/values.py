@@ -6,13 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from basin.report.paper.forms import Cell
-from basin.report.paper.records import Record
+from basin.report.paper.records import Record, Unreadable
 
 ACCURACIES = {"accuracy": "error", "accuracy5": "error5"}
-
-
-class Unreadable(ValueError):
-    """A record has not what a cell reads."""
 
 
 def value(record: Record, cell: Cell, epoch: str | float | None = None) -> float:
