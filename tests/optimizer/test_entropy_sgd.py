@@ -100,6 +100,14 @@ def test_gamma_grows_ten_thousandfold_where_its_growth_is_not_given():
     assert (1 + optimizer._scoping.growth) ** updates == pytest.approx(1e4)
 
 
+def test_a_stage_of_one_step_does_not_let_gamma_overflow():
+    """Chained to a long one that keeps its state: gamma stays at ten thousandfold."""
+    first, second = (entropy(LeastSquares().groups, growth=None, epochs=n) for n in (0.1, 50.0))
+    first._t = 500
+    second.load_state_dict(first.state_dict())
+    assert second._t == 500 and float(second._scoping.strength(0.5, 500)) == pytest.approx(5e3)
+
+
 def test_each_inner_step_has_a_minibatch_of_its_own():
     parts = build(lambda g, m: (entropy(g, noise=1e-4), {}, {}), epochs=2.0)
     train(parts)

@@ -29,7 +29,7 @@ class EntropySGD(torch.optim.Optimizer):
 
     gamma: field of the groups, times (1 + growth)^t after t outer steps. gamma null: measured at
     the end of the second outer step as loss / (|w - w'|^2 / 2), and 0 until then. growth null:
-    gamma grows by 1e4 over `epochs`. coupling: see `Langevin`. scale_by_gamma: false leaves lr D.
+    gamma grows by 1e4 over `epochs` (see `Scoping`). coupling: see `Langevin`. scale_by_gamma: false leaves lr D.
     outer: `momentum`, or `plain` w -= lr gamma (w - mu); Chaudhari's codes scale neither. An outer
     step moves the BN statistics L times; they are those of the last w', not of the centre.
     Differs: without Nesterov the authors' noise also enters the velocity, by an alias; a growth
@@ -138,8 +138,8 @@ class EntropySGD(torch.optim.Optimizer):
         torch._foreach_add_(weights, d, alpha=-group["lr"])
 
     def state_dict(self) -> dict[str, Any]:
-        """torch's, outer steps so far, and what was measured."""
-        scoping = {"t": self._t, "measured": self._scoping.measured}
+        """torch's, outer steps so far, and the scoping's."""
+        scoping = {"t": self._t, **self._scoping.state_dict()}
         return {**super().state_dict(), "scoping": scoping}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -147,4 +147,4 @@ class EntropySGD(torch.optim.Optimizer):
         scoping = state_dict["scoping"]
         super().load_state_dict({k: v for k, v in state_dict.items() if k != "scoping"})
         self._t = scoping["t"]
-        self._scoping.measured.copy_(scoping["measured"])
+        self._scoping.load_state_dict(scoping)
