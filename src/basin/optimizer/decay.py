@@ -14,6 +14,15 @@ from basin.optimizer.ranges import finite
 DECAYS = ("coupled", "lr", "multiplier")
 
 
+def decay_fields(weight_decay: float, decay: str, cycle_epochs: float | None) -> dict[str, Any]:
+    """Fields of a param group: the weight decay, and whether it is no L2 term of a loss."""
+    return {
+        "weight_decay": weight_decay,
+        "decoupled_weight_decay": decay != "coupled",  # torch's name
+        "normalised_weight_decay": cycle_epochs is not None,
+    }
+
+
 def shrinkage(group: dict[str, Any], decay: str) -> float:
     """What weights are multiplied by before an update: 1 for decay in the gradient.
 

@@ -12,7 +12,7 @@ import torch
 from basin.core.clock import Clock
 from basin.core.parameters import reset_momentum_, taking_part
 from basin.core.protocols import Parameters
-from basin.optimizer.decay import DECAYS, Normalised, shrinkage
+from basin.optimizer.decay import DECAYS, Normalised, decay_fields, shrinkage
 from basin.optimizer.ranges import at_least_0, below_1, check_nesterov, one_of
 
 FORMS = ("torch", "velocity")
@@ -47,7 +47,8 @@ class SGDW(torch.optim.Optimizer):
         check_nesterov(nesterov, momentum)
         one_of(FORMS, form=form)
         one_of(DECAYS, decay=decay)
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        fields = {"lr": lr, "momentum": momentum}
+        super().__init__(params, {**fields, **decay_fields(weight_decay, decay, cycle_epochs)})
         self._nesterov, self._form, self._decay = nesterov, form, decay
         self._reset_on_drop = reset_on_drop
         self._normalised = Normalised(cycle_epochs, cycle_factor, clock)
