@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from basin.core.clock import Clock
+from basin.core.clock import Clock, Epochs
 from basin.core.parameters import fused
 from basin.core.protocols import Parameters
 from basin.optimizer.counted import by_updates
@@ -60,7 +60,7 @@ class Adam(torch.optim.Optimizer):
         weight_decay: float,
         decay: str,
         amsgrad: bool,
-        cycle_epochs: float | None,
+        cycle_epochs: Epochs | None,
         cycle_factor: float,
         clock: Clock,
     ) -> None:

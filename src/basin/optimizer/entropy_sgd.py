@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from basin.core.clock import Clock
+from basin.core.clock import Clock, Epochs
 from basin.core.parameters import group_parameters, norm
 from basin.core.protocols import Closure, Parameters
 from basin.optimizer.langevin import Langevin, Particle
@@ -29,9 +29,9 @@ class EntropySGD(torch.optim.Optimizer):
 
     gamma: field of the groups, times (1 + growth)^t after t outer steps. gamma null: measured at
     the end of the second outer step as loss / (|w - w'|^2 / 2), and 0 until then. growth null:
-    gamma grows by 1e4 over `epochs` (see `Scoping`). coupling: see `Langevin`. scale_by_gamma: false leaves lr D.
-    outer: `momentum`, or `plain` w -= lr gamma (w - mu); Chaudhari's codes scale neither. An outer
-    step moves the BN statistics L times; they are those of the last w', not of the centre.
+    gamma grows by 1e4 over `epochs` (see `Scoping`). coupling: see `Langevin`. scale_by_gamma:
+    false leaves lr D. outer: `momentum`, or `plain` w -= lr gamma (w - mu); Chaudhari's codes scale
+    neither. An outer step moves the BN statistics L times: those of the last w', not of the centre.
     Differs: without Nesterov the authors' noise also enters the velocity, by an alias; a growth
     that is not given holds from the first step, theirs from the second. Chaudhari's draw L + 1
     minibatches; outer velocity begins as a gradient, gamma stays (Python), or is one step on (Lua).
@@ -56,7 +56,7 @@ class EntropySGD(torch.optim.Optimizer):
         gamma: float | None,
         growth: float | None,
         scale_by_gamma: bool,
-        epochs: float,
+        epochs: Epochs,
         clock: Clock,
     ) -> None:
         at_least_0(lr=lr, weight_decay=weight_decay, inner_weight_decay=inner_weight_decay)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from basin.core.batchnorm import reestimate_
-from basin.core.clock import Clock
+from basin.core.clock import Clock, Epochs
 from basin.core.parameters import Following, Predicting
 from basin.core.protocols import Batches, Closure, Parameters
 from basin.optimizer.ranges import at_least_0, at_least_1
@@ -55,7 +55,7 @@ class ReplicatedSGD(Predicting, Following):
         scale_lr: bool,
         decay_times_replicas: bool,
         reestimate: bool,
-        epochs: float,
+        epochs: Epochs,
     ) -> None:
         at_least_0(lr=lr, gamma=gamma or 0.0, growth=growth or 0.0, epochs=epochs)
         at_least_1(replicas=replicas, coupling_every=coupling_every)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from basin.core.clock import Clock
+from basin.core.clock import Clock, Epochs
 from basin.core.parameters import reset_momentum_, taking_part
 from basin.core.protocols import Parameters
 from basin.optimizer.decay import DECAYS, Normalised, decay_fields, shrinkage
@@ -37,7 +37,7 @@ class SGDW(torch.optim.Optimizer):
         form: str,
         weight_decay: float,
         decay: str,
-        cycle_epochs: float | None,
+        cycle_epochs: Epochs | None,
         cycle_factor: float | None,
         reset_on_drop: bool,
         clock: Clock,
