@@ -16,7 +16,7 @@ from basin.core.clock import Clock, Epochs
 from basin.core.parameters import fused
 from basin.core.protocols import Parameters
 from basin.optimizer.counted import by_updates
-from basin.optimizer.decay import DECAYS, Normalised, decay_fields, shrinkage
+from basin.optimizer.decay import DECAYS, Normalised, counts_updates, decay_fields, shrinkage
 from basin.optimizer.ranges import at_least_0, below_1, one_of
 
 EPS = ("after", "before")
@@ -48,6 +48,8 @@ class Adam(torch.optim.Optimizer):
     present cycle); cycles last this, and `cycle_factor` times longer each after the other (the
     restarts of SGDR). null: weight_decay as it stands.
     """
+
+    counts_updates = staticmethod(counts_updates)
 
     def __init__(
         self,

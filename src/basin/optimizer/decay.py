@@ -5,6 +5,7 @@ Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization" (arXiv:1711.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
@@ -30,6 +31,11 @@ def shrinkage(group: dict[str, Any], decay: str) -> float:
     """
     rates = {"coupled": 0.0, "lr": group["lr"], "multiplier": group.get("lr_factor", 1.0)}
     return 1.0 - rates[decay] * float(group["weight_decay"])
+
+
+def counts_updates(values: Mapping[str, Any]) -> bool:
+    """Whether the decay is normalised, by updates of one batch size (a `counts_updates`)."""
+    return values["cycle_epochs"] is not None
 
 
 class Normalised:

@@ -16,7 +16,7 @@ from basin.core.protocols import Closure, Parameters
 from basin.optimizer.langevin import Langevin, Particle
 from basin.optimizer.ranges import above_0, at_least_0, at_least_1, below_1, one_of
 from basin.optimizer.ranks import common_noise
-from basin.optimizer.scoping import Scoping
+from basin.optimizer.scoping import Scoping, counts_updates
 
 OUTER = ("momentum", "plain")
 COUPLING = ("early", "late", "late_decay")
@@ -36,6 +36,8 @@ class EntropySGD(torch.optim.Optimizer):
     that is not given holds from the first step, theirs from the second. Chaudhari's draw L + 1
     minibatches; outer velocity begins as a gradient, gamma stays (Python), or is one step on (Lua).
     """
+
+    counts_updates = staticmethod(counts_updates)
 
     def __init__(
         self,

@@ -12,6 +12,11 @@ GROWTH = 1e4
 """Of gamma over a whole run, where its growth is not given."""
 
 
+def counts_updates(values: Mapping[str, Any]) -> bool:
+    """Whether gamma grows by 1e4 over so many updates, which are of one batch size."""
+    return values["growth"] is None
+
+
 class Scoping:
     """gamma measured (1 + growth)^t.
 

@@ -12,7 +12,7 @@ import torch
 from basin.core.clock import Clock, Epochs
 from basin.core.parameters import reset_momentum_, taking_part
 from basin.core.protocols import Parameters
-from basin.optimizer.decay import DECAYS, Normalised, decay_fields, shrinkage
+from basin.optimizer.decay import DECAYS, Normalised, counts_updates, decay_fields, shrinkage
 from basin.optimizer.ranges import at_least_0, below_1, check_nesterov, one_of
 
 FORMS = ("torch", "velocity")
@@ -26,6 +26,8 @@ class SGDW(torch.optim.Optimizer):
     schedule's factor. cycle_epochs: weight_decay is the normalised one (`decay.Normalised`).
     reset_on_drop: as in `sgd.SGD`.
     """
+
+    counts_updates = staticmethod(counts_updates)
 
     def __init__(
         self,
