@@ -94,6 +94,36 @@ def test_gamma_is_measured_in_the_second_step():
     assert problem.weights() != start
 
 
+def test_gamma_is_measured_once_the_particle_has_moved():
+    """It was infinite where all gradients of the second outer step are 0: NaN for good."""
+    problem = LeastSquares()
+    fields = {"weight_decay": 0.0, "inner_weight_decay": 0.0, "scale_by_gamma": False}
+    optimizer = entropy(problem.groups, gamma=None, **fields)
+    measured = []
+    for still in (False, True, False, False):
+        optimizer.step(Still(problem) if still else problem)
+        measured.append(float(optimizer._scoping.measured))
+    assert measured[:2] == [0.0, 0.0] and 0 < measured[2] < float("inf")
+    assert measured[3] == measured[2]
+    assert all(p.isfinite().all() for p in problem.model.parameters())
+
+
+class Still:
+    """A closure whose gradients are 0."""
+
+    def __init__(self, closure):
+        self._closure = closure
+
+    def __getattr__(self, name):
+        return getattr(self._closure, name)
+
+    def __call__(self, **switches):
+        loss = self._closure(**switches)
+        for p in self._closure.model.parameters():
+            p.grad.zero_()
+        return loss
+
+
 def test_gamma_grows_ten_thousandfold_where_its_growth_is_not_given():
     optimizer = entropy(LeastSquares().groups, growth=None)
     updates = 10 * 8 / 5  # epochs, minibatches an epoch, inner steps

@@ -28,10 +28,11 @@ class EntropySGD(torch.optim.Optimizer):
     w -= lr gamma D.
 
     gamma: field of the groups, times (1 + growth)^t after t outer steps. gamma null: measured at
-    the end of the second outer step as loss / (|w - w'|^2 / 2), and 0 until then. growth null:
-    gamma grows by 1e4 over `epochs` (see `Scoping`). coupling: see `Langevin`. scale_by_gamma:
-    false leaves lr D. outer: `momentum`, or `plain` w -= lr gamma (w - mu); Chaudhari's codes scale
-    neither. An outer step moves the BN statistics L times: those of the last w', not of the centre.
+    the end of the second outer step (where w' is still w, of the first later one) as loss over
+    |w - w'|^2 / 2, and 0 until then. growth null: gamma grows by 1e4 over `epochs` (see `Scoping`).
+    coupling: see `Langevin`. scale_by_gamma: false leaves lr D. outer: `momentum`, or `plain`
+    w -= lr gamma (w - mu); Chaudhari's codes scale neither. An outer step moves the BN statistics
+    L times; they are those of the last w', not of the centre.
     Differs: without Nesterov the authors' noise also enters the velocity, by an alias; a growth
     that is not given holds from the first step, theirs from the second. Chaudhari's draw L + 1
     minibatches; outer velocity begins as a gradient, gamma stays (Python), or is one step on (Lua).
@@ -102,7 +103,7 @@ class EntropySGD(torch.optim.Optimizer):
                 means = [particle.mean[row] for row in rows if moved[row]]
                 if weights:
                     self._outer(weights, means, group, gamma)
-            if self._scoping.measures and self._t == 1:
+            if self._scoping.measures and self._t:
                 self._scoping.measure_(last, 0.5 * norm(away).square())
         self._t += 1
         return first

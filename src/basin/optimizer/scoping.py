@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
+import torch
 from torch import Tensor
 
 GROWTH = 1e4
@@ -40,8 +41,9 @@ class Scoping:
         return self.measured * (gamma * (1 + self.growth) ** min(t, self._length))
 
     def measure_(self, loss: Tensor, squared_distance: Tensor) -> None:
-        """Gamma balances the loss and the coupling: loss / squared distance."""
-        self.measured.copy_(loss / squared_distance)
+        """Gamma balances the loss and the coupling: loss / squared distance, the first above 0."""
+        due = (self.measured == 0) & (squared_distance > 0)
+        self.measured.copy_(torch.where(due, loss / squared_distance, self.measured))
 
     def state_dict(self) -> dict[str, Any]:
         """What was measured, and how gamma grows."""
