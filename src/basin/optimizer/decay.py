@@ -43,6 +43,8 @@ class Normalised:
 
     epochs: length of the first cycle, or None: the decay as it stands. factor: each cycle is so
     many times longer than the one before (the restarts of SGDR); None is 1.
+    Differs: updates that fp16 skips count for the rate's schedule and not here, as a skipped step
+    leaves no trace: after n of them a cycle of the decay begins n updates after that of the rate.
     """
 
     def __init__(self, epochs: float | None, factor: float | None, clock: Clock) -> None:
