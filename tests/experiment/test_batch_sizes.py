@@ -109,11 +109,28 @@ def test_lengths_in_steps_and_dropped_images_are_of_the_stage_s_batch():
             ],
             "^stages.more.optimizer_state=keep with optimizer=.*ReplicatedSGD, .* take fresh",
         ),
+        *(
+            (
+                ["+stages.more.batch_size=8", "+stages.more.optimizer_state=keep", *optimizer],
+                f"^stages.more.optimizer_state=keep with optimizer=.*{name}, which counts updates",
+            )
+            for name, *optimizer in [
+                ("SGDW", "optimizer=sgdw_normalised"),
+                ("Adam", "optimizer=adamw_normalised"),
+                ("EntropySGD", "optimizer=entropy_sgd", "optimizer.growth=null"),
+            ]
+        ),
     ],
 )
 def test_what_is_refused(words, message):
     with pytest.raises(ValueError, match=message):
         check(*two(*words))
+
+
+@pytest.mark.parametrize("name", ["sgdw", "entropy_sgd"])
+def test_what_counts_no_updates_is_kept(name):
+    words = [f"optimizer={name}", "+stages.more.batch_size=8"]
+    check(*two(*words, "+stages.more.optimizer_state=keep"))
 
 
 def test_each_stage_divides_over_the_ranks():

@@ -82,6 +82,11 @@ QUICK = "experiment=quickstart"
         (["lr=inf"], ["lr=inf"]),
         (["optimizer.weight_decay=inf"], ["optimizer.weight_decay=inf", "finite"]),
         (["optimizer.momentum=abc"], ["optimizer.momentum='abc'", "float"]),
+        (["optimizer.momentum='1 steps'"], ["optimizer.momentum='1 steps'", "finite float\n"]),
+        (
+            ["optimizer=sgdw_normalised", "optimizer.cycle_epochs=1 day"],
+            ["optimizer.cycle_epochs='1 day'", "finite float or duration ('500 steps') | None\n"],
+        ),
         (["model.depth=abc"], ["model.depth='abc'", "int"]),
         (["optimizer.nesterov=3"], ["optimizer.nesterov=3", "bool"]),
         (["+schedule@schedule.nesterov=cosine"], ["nesterov: True is not a number", "momentum"]),

@@ -63,6 +63,14 @@ REFUSED = [
     ("centralise", [SAM_BASE, "optimizer.base.decay=loss"], "centralise around sam with decay"),
     ("sam", [SAM_BASE], "sam around sam"),
     ("sam", ["optimizer@optimizer.base=entropy_sgd", "optimizer.decay=loss"], "inner_weight_decay"),
+    *(
+        ("sam", [f"optimizer@optimizer.base={base}", "optimizer.decay=loss"], f"={decay}, and as")
+        for base, decay in [
+            *(("sgdw_normalised", ".* is normalised"), ("adamw_normalised", ".* is normalised")),
+            *(("adapnm", ".* is decoupled"), ("pnm", ".* is decoupled")),
+            *(("adamw", ".* is decoupled"), ("padamw", ".* is decoupled")),
+        ]
+    ),
     ("sam", ["optimizer.m=5"], "m=5 does not divide the 16 examples"),
     ("sam", ["optimizer.m=32"], "m=32 does not divide the 16 examples"),
     ("lookahead", ["optimizer@optimizer.base=koala_v", "optimizer.momentum=pullback"], "no mom"),
@@ -91,6 +99,17 @@ REFUSED = [
 def test_what_would_not_act_is_refused(option, overrides, message):
     with pytest.raises(ValueError, match=message):
         make(option, *overrides)
+
+
+COUPLED, NONE = "optimizer.base.decay=coupled", "weight_decay=0.0"
+
+
+@pytest.mark.parametrize(
+    "words", [["sgd"], ["lars"], ["lamb"], ["adam"], ["sgdw", COUPLED], ["adamw", NONE]]
+)
+def test_decay_in_the_loss_around_what_has_an_l2_term_or_none(words):
+    base, *own = words
+    assert moved("sam", f"optimizer@optimizer.base={base}", "optimizer.decay=loss", *own) > 0
 
 
 @pytest.mark.parametrize("m", [1, 8, 16])

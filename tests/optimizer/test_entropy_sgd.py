@@ -94,10 +94,48 @@ def test_gamma_is_measured_in_the_second_step():
     assert problem.weights() != start
 
 
+def test_gamma_is_measured_once_the_particle_has_moved():
+    """It was infinite where all gradients of the second outer step are 0: NaN for good."""
+    problem = LeastSquares()
+    fields = {"weight_decay": 0.0, "inner_weight_decay": 0.0, "scale_by_gamma": False}
+    optimizer = entropy(problem.groups, gamma=None, **fields)
+    measured = []
+    for still in (False, True, False, False):
+        optimizer.step(Still(problem) if still else problem)
+        measured.append(float(optimizer._scoping.measured))
+    assert measured[:2] == [0.0, 0.0] and 0 < measured[2] < float("inf")
+    assert measured[3] == measured[2]
+    assert all(p.isfinite().all() for p in problem.model.parameters())
+
+
+class Still:
+    """A closure whose gradients are 0."""
+
+    def __init__(self, closure):
+        self._closure = closure
+
+    def __getattr__(self, name):
+        return getattr(self._closure, name)
+
+    def __call__(self, **switches):
+        loss = self._closure(**switches)
+        for p in self._closure.model.parameters():
+            p.grad.zero_()
+        return loss
+
+
 def test_gamma_grows_ten_thousandfold_where_its_growth_is_not_given():
     optimizer = entropy(LeastSquares().groups, growth=None)
     updates = 10 * 8 / 5  # epochs, minibatches an epoch, inner steps
     assert (1 + optimizer._scoping.growth) ** updates == pytest.approx(1e4)
+
+
+def test_a_stage_of_one_step_does_not_let_gamma_overflow():
+    """Chained to a long one that keeps its state: gamma stays at ten thousandfold."""
+    first, second = (entropy(LeastSquares().groups, growth=None, epochs=n) for n in (0.1, 50.0))
+    first._t = 500
+    second.load_state_dict(first.state_dict())
+    assert second._t == 500 and float(second._scoping.strength(0.5, 500)) == pytest.approx(5e3)
 
 
 def test_each_inner_step_has_a_minibatch_of_its_own():

@@ -129,3 +129,20 @@ def test_v_refuses_negative_numbers(name):
 def test_m_refuses_a_velocity_that_grows():
     with pytest.raises(ValueError, match="kappa=1.5 is not 0 to 1"):
         m(LeastSquares(), kappa=1.5)
+
+
+def test_m_takes_its_prediction_back_where_a_pass_fails():
+    """Whatever the reason, such as memory: the weights are not left at w + v."""
+    problem = LeastSquares()
+    fields = {"lr": 0.5, "weight_decay": 0.0, "sw": 0.1, "sc": 0.0, "sv": 0.1, "kappa": 0.9}
+    optimizer = KoalaM(problem.groups, **fields, qw=0.01, qv=0.01, adaptive_q=True, r=None)
+    optimizer.step(problem)
+    before = problem.weights()
+
+    def fails():
+        assert problem.weights() != before
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        optimizer.step(fails)
+    assert problem.weights() == before

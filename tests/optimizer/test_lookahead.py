@@ -6,14 +6,15 @@ from test_configs import settings_of
 from toy import build, same, train, weights
 from toy_problems import Drifting, Problem, close, trajectory
 
+from basin.core.parameters import momentum_buffers, reset_momentum_
 from basin.experiment.check import check
 from basin.optimizer.lookahead import Lookahead, interpolate_
 from basin.optimizer.sgd import SGD
 
 
-def sgd(groups, *, weight_decay=0.0, lr=0.1):
+def sgd(groups, *, weight_decay=0.0, lr=0.1, reset_on_drop=False):
     fields = {"lr": lr, "momentum": 0.9, "dampening": 0.0, "nesterov": False}
-    return SGD(groups, **fields, weight_decay=weight_decay, reset_on_drop=False)
+    return SGD(groups, **fields, weight_decay=weight_decay, reset_on_drop=reset_on_drop)
 
 
 def lookahead(problem, *, alpha=0.5, k=2, momentum="none", weight_decay=0.0):
@@ -58,12 +59,14 @@ def test_golden_values(name):
 class Slope(Problem):
     """Constant gradient 1."""
 
+    slope = 1.0
+
     def __init__(self):
         super().__init__([[0.0]])
 
     def __call__(self, **switches):
         (w,) = self.model.parameters()
-        w.grad = torch.ones_like(w)
+        w.grad = torch.full_like(w, self.slope)
         return w.detach().sum()
 
 
@@ -76,6 +79,32 @@ def test_pullback_interpolates_with_the_momentum_after_the_meeting_before():
         (state,) = optimizer.base.state.values()
         buffers.append(float(state["momentum_buffer"]))
     assert close(buffers, [1.0, 0.95, 1.855, 1.80975])  # 11-lookahead, section 4
+
+
+@pytest.mark.parametrize("drops", [False, True])
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_reset_momentum_is_not_pulled_back(drops, resumed):
+    """By an average that restarts, or by the base where its rate drops."""
+
+    def made():
+        problem = Slope()
+        base = sgd(problem.groups, reset_on_drop=drops)
+        fields = {"alpha": 0.5, "k": 2, "momentum": "pullback"}
+        return problem, Lookahead(base=base, model=problem.model, **fields)
+
+    problem, optimizer = made()
+    trajectory(problem, optimizer, 2)
+    if drops:
+        optimizer.param_groups[0]["lr"] = 0.01
+    else:
+        reset_momentum_(optimizer)
+    if resumed:
+        state = copy.deepcopy(optimizer.state_dict())
+        problem, optimizer = made()
+        optimizer.load_state_dict(state)
+    problem.slope = 0.0
+    trajectory(problem, optimizer, 4)
+    assert [float(buffer) for buffer in momentum_buffers(optimizer)] == [0.0]
 
 
 def test_alpha_1_is_its_base():

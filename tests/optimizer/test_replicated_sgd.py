@@ -182,3 +182,18 @@ def test_what_it_refuses(changes, message):
     model = Linear()
     with pytest.raises(ValueError, match=message):
         replicated([{"params": list(model.parameters())}], model, **changes)
+
+
+def test_automatic_scoping_goes_on_in_a_stage_that_keeps_the_state():
+    """No jump at the edge, no growth beyond the total, whatever the length of the later stage."""
+    net = Linear()
+    groups = [{"params": list(net.parameters())}]
+    first, second = (replicated(groups, net, growth=None, epochs=n) for n in (4.0, 1.0))
+    factors = [float(first._scoping.strength(1.0, epoch)) for epoch in range(9)]
+    assert factors[:4] == pytest.approx([1, 10, 100, 1e3]) and factors[4:] == [factors[4]] * 5
+    assert factors[4] == pytest.approx(1e4)
+    second.load_state_dict(first.state_dict())
+    assert [float(second._scoping.strength(1.0, epoch)) for epoch in range(9)] == factors
+    given = replicated(groups, net, growth=1.0)
+    given.load_state_dict(first.state_dict())
+    assert float(given._scoping.strength(1.0, 3)) == 8.0

@@ -213,3 +213,11 @@ def test_chunks_move_the_buffers_as_averaged_replicas_do(examples):
 def test_what_it_refuses(fields, message):
     with pytest.raises(ValueError, match=message):
         sam(sgd(LeastSquares().groups), **fields)
+
+
+def test_a_group_keeps_a_rho_of_its_own():
+    first, second = LeastSquares().model.parameters()
+    own = sam(sgd([{"params": [first], "rho": 0.3}, {"params": [second]}]), rho=0.1)
+    assert [group["rho"] for group in own.param_groups] == [0.3, 0.1]
+    with pytest.raises(ValueError, match=r"rho=-0\.3 is not 0 or more"):
+        sam(sgd([{"params": [first], "rho": -0.3}]), rho=0.1)

@@ -12,6 +12,7 @@ from torch import nn
 
 from basin.averaging.points import Periodic, check_points
 from basin.averaging.weight_average import WeightAverage
+from basin.core.clock import Epochs
 
 
 def decay_after(num: int, decay: float, *, warmup: bool) -> float:
@@ -30,9 +31,9 @@ class EMA(WeightAverage):
         model: nn.Module,
         name: str,
         *,
-        epochs: float,
-        start: float,
-        period: float,
+        epochs: Epochs,
+        start: Epochs,
+        period: Epochs,
         decay: float,
         warmup: bool,
         bn: Mapping[str, Any],

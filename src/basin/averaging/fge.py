@@ -11,7 +11,7 @@ from torch import nn
 from basin.averaging.members import Members
 from basin.averaging.points import ROUNDING, Periodic
 from basin.averaging.prediction_average import PredictionAverage
-from basin.core.clock import Clock
+from basin.core.clock import Clock, Epochs
 
 LOOKS = 16
 """At the rate of a cycle, besides those around its middle."""
@@ -37,8 +37,8 @@ class FGE(PredictionAverage):
         folder: Path | None,
         clock: Clock,
         *,
-        epochs: float,
-        cycle: float | None,
+        epochs: Epochs,
+        cycle: Epochs | None,
         keep: str,
     ) -> None:
         if cycle is None:

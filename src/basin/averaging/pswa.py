@@ -10,6 +10,7 @@ from torch import nn
 from basin.averaging.points import Periodic, check_points
 from basin.averaging.swa import running_mean
 from basin.averaging.weight_average import WeightAverage
+from basin.core.clock import Epochs
 from basin.core.protocols import Batches, Solution, TrainState
 
 
@@ -28,11 +29,11 @@ class PSWA(WeightAverage):
         model: nn.Module,
         name: str,
         *,
-        epochs: float,
-        start: float,
-        period: float,
-        restart_every: float,
-        stop: float,
+        epochs: Epochs,
+        start: Epochs,
+        period: Epochs,
+        restart_every: Epochs,
+        stop: Epochs,
         bn: Mapping[str, Any],
     ) -> None:
         points = Periodic(start, period, exclusive=True)

@@ -13,6 +13,7 @@ from torch import nn
 from basin.averaging.members import Members
 from basin.averaging.points import ROUNDING
 from basin.averaging.prediction_average import PredictionAverage
+from basin.core.clock import Epochs
 
 
 class Snapshots(PredictionAverage):
@@ -27,8 +28,8 @@ class Snapshots(PredictionAverage):
         name: str,
         folder: Path | None,
         *,
-        epochs: float,
-        at: Sequence[float] | None,
+        epochs: Epochs,
+        at: Sequence[Epochs] | None,
         members: int | None,
         keep: str,
     ) -> None:

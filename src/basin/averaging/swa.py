@@ -12,6 +12,7 @@ from torch import nn
 
 from basin.averaging.points import Periodic, check_points
 from basin.averaging.weight_average import WeightAverage
+from basin.core.clock import Epochs
 
 
 def running_mean(count: int) -> float:
@@ -33,9 +34,9 @@ class SWA(WeightAverage):
         model: nn.Module,
         name: str,
         *,
-        epochs: float,
-        start: float,
-        period: float,
+        epochs: Epochs,
+        start: Epochs,
+        period: Epochs,
         exclude_start: bool | None,
         bn: Mapping[str, Any],
     ) -> None:

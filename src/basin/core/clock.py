@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
 Duration = float | int | str
 """A number of epochs, or `500 steps`, `10000 images`, `30 epochs`."""
+
+Epochs = Annotated[float, "or a duration, which is made of it before anything is built"]
+"""How an argument is declared that is a number of epochs and may be given as a duration."""
 
 DURATION = re.compile(r"\s*(\d+(?:\.\d+)?(?:e\d+)?)\s+(epoch|step|image)s?\s*", re.IGNORECASE)
 

@@ -133,7 +133,14 @@ def momentum_buffers(optimizer: Any) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def reset_momentum_(optimizer: Any) -> None:
-    """Set every momentum to zero."""
+    """Set every momentum to zero, and count it for those who keep a copy (`momentum_resets`)."""
+    for group in optimizer.param_groups:
+        group["momentum_resets"] = group.get("momentum_resets", 0) + 1
     buffers = list(momentum_buffers(optimizer))
     if buffers:
         torch._foreach_zero_(buffers)
+
+
+def momentum_resets(optimizer: Any) -> int:
+    """How often `reset_momentum_` has set them to zero, whoever asked for it."""
+    return sum(group.get("momentum_resets", 0) for group in optimizer.param_groups)

@@ -59,8 +59,14 @@ def _counting(settings: Settings, group: str) -> list[str]:
     return [
         f"{path}={node['_target_']}"
         for path, node in found
-        if getattr(hydra.utils.get_object(node["_target_"]), "counts_updates", False)
+        if _counts(hydra.utils.get_object(node["_target_"]), node)
     ]
+
+
+def _counts(target: Any, node: Settings) -> bool:
+    """Whether a target goes by updates; `counts_updates` is a bool, or a function of its values."""
+    declared = getattr(target, "counts_updates", False)
+    return bool(declared(node) if callable(declared) else declared)
 
 
 def _durations(settings: Any) -> list[str]:

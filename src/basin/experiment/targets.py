@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import hydra
 
-from basin.core.clock import DURATION
+from basin.core.clock import DURATION, Epochs
 from basin.experiment.settings import Settings
 
 RUNTIME = (
@@ -57,23 +57,32 @@ def _check_types(path: str, node: Settings, target: Any) -> None:
     """Hold numbers, switches and words against their annotations."""
     function = target.__init__ if inspect.isclass(target) else target
     try:
-        hints = get_type_hints(function)
+        hints = get_type_hints(function, include_extras=True)
     except (NameError, TypeError):  # annotations of another library that cannot be resolved
         return
     for key, value in node.items():
         if key in hints and not _fits(value, hints[key]):
-            names = {float: "finite float", int: "int", bool: "bool", str: "str"}
-            wanted = names.get(hints[key], str(hints[key]).replace("collections.abc.", ""))
-            raise ValueError(f"{path}.{key}={value!r} is not of type {wanted}")
+            raise ValueError(f"{path}.{key}={value!r} is not of type {_words(hints[key])}")
+
+
+def _words(hint: Any) -> str:
+    """A type as an error names it."""
+    if get_origin(hint) in (UnionType, Union):
+        return " | ".join(map(_words, get_args(hint)))
+    names = {float: "finite float", int: "int", bool: "bool", str: "str", type(None): "None"}
+    names[Epochs] = "finite float or duration ('500 steps')"
+    return names.get(hint, str(hint).replace("collections.abc.", "").replace(str(Epochs), "float"))
 
 
 def _fits(value: Any, hint: Any) -> bool:
     """Whether a YAML value is of a type; unknown types take anything."""
     if get_origin(hint) in (UnionType, Union):
         return any(_fits(value, one) for one in get_args(hint))
-    if hint is float:
+    if hint == Epochs and DURATION.fullmatch(str(value)):
+        return True
+    if hint in (float, Epochs):
         numbers = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return (numbers and isfinite(value)) or bool(DURATION.fullmatch(str(value)))
+        return numbers and isfinite(value)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if hint in (bool, str, type(None)):

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from basin.core.clock import Clock
+from basin.core.clock import Clock, Epochs
 from basin.core.parameters import fused
 from basin.core.protocols import Parameters
 from basin.optimizer.counted import by_updates
-from basin.optimizer.decay import DECAYS, Normalised, shrinkage
+from basin.optimizer.decay import DECAYS, Normalised, counts_updates, decay_fields, shrinkage
 from basin.optimizer.ranges import at_least_0, below_1, one_of
 
 EPS = ("after", "before")
@@ -49,6 +49,8 @@ class Adam(torch.optim.Optimizer):
     restarts of SGDR). null: weight_decay as it stands.
     """
 
+    counts_updates = staticmethod(counts_updates)
+
     def __init__(
         self,
         params: Parameters,
@@ -60,7 +62,7 @@ class Adam(torch.optim.Optimizer):
         weight_decay: float,
         decay: str,
         amsgrad: bool,
-        cycle_epochs: float | None,
+        cycle_epochs: Epochs | None,
         cycle_factor: float,
         clock: Clock,
     ) -> None:
@@ -69,8 +71,8 @@ class Adam(torch.optim.Optimizer):
             below_1(betas=beta)
         one_of(EPS, eps_position=eps_position)
         one_of(DECAYS, decay=decay)
-        fields = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, fields)
+        fields = {"lr": lr, "betas": tuple(betas), "eps": eps}
+        super().__init__(params, {**fields, **decay_fields(weight_decay, decay, cycle_epochs)})
         self._before, self._decay, self._amsgrad = eps_position == "before", decay, amsgrad
         self._normalised = Normalised(cycle_epochs, cycle_factor, clock)
         names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if amsgrad else []))

@@ -59,7 +59,7 @@ class AdaPNM(torch.optim.Optimizer):
             below_1(betas=beta)
         finite(betas=betas[2])
         fields = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, fields)
+        super().__init__(params, {**fields, "decoupled_weight_decay": decoupled})
         self._decoupled, self._amsgrad = decoupled, amsgrad
         names = (*STATES, "max_exp_avg_sq") if amsgrad else STATES
         for group in self.param_groups:

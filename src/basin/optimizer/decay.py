@@ -5,6 +5,7 @@ Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization" (arXiv:1711.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
@@ -12,6 +13,15 @@ from basin.core.clock import Clock
 from basin.optimizer.ranges import finite
 
 DECAYS = ("coupled", "lr", "multiplier")
+
+
+def decay_fields(weight_decay: float, decay: str, cycle_epochs: float | None) -> dict[str, Any]:
+    """Fields of a param group: the weight decay, and whether it is no L2 term of a loss."""
+    return {
+        "weight_decay": weight_decay,
+        "decoupled_weight_decay": decay != "coupled",  # torch's name
+        "normalised_weight_decay": cycle_epochs is not None,
+    }
 
 
 def shrinkage(group: dict[str, Any], decay: str) -> float:
@@ -23,11 +33,18 @@ def shrinkage(group: dict[str, Any], decay: str) -> float:
     return 1.0 - rates[decay] * float(group["weight_decay"])
 
 
+def counts_updates(values: Mapping[str, Any]) -> bool:
+    """Whether the decay is normalised, by updates of one batch size (a `counts_updates`)."""
+    return values["cycle_epochs"] is not None
+
+
 class Normalised:
     """1 / sqrt(updates of the present cycle), what a normalised decay is times (appendix B.1).
 
     epochs: length of the first cycle, or None: the decay as it stands. factor: each cycle is so
     many times longer than the one before (the restarts of SGDR); None is 1.
+    Differs: updates that fp16 skips count for the rate's schedule and not here, as a skipped step
+    leaves no trace: after n of them a cycle of the decay begins n updates after that of the rate.
     """
 
     def __init__(self, epochs: float | None, factor: float | None, clock: Clock) -> None:

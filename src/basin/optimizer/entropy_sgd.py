@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from basin.core.clock import Clock
+from basin.core.clock import Clock, Epochs
 from basin.core.parameters import group_parameters, norm
 from basin.core.protocols import Closure, Parameters
 from basin.optimizer.langevin import Langevin, Particle
 from basin.optimizer.ranges import above_0, at_least_0, at_least_1, below_1, one_of
 from basin.optimizer.ranks import common_noise
-from basin.optimizer.scoping import Scoping
+from basin.optimizer.scoping import Scoping, counts_updates
 
 OUTER = ("momentum", "plain")
 COUPLING = ("early", "late", "late_decay")
@@ -28,14 +28,17 @@ class EntropySGD(torch.optim.Optimizer):
     w -= lr gamma D.
 
     gamma: field of the groups, times (1 + growth)^t after t outer steps. gamma null: measured at
-    the end of the second outer step as loss / (|w - w'|^2 / 2), and 0 until then. growth null:
-    gamma grows by 1e4 over `epochs`. coupling: see `Langevin`. scale_by_gamma: false leaves lr D.
-    outer: `momentum`, or `plain` w -= lr gamma (w - mu); Chaudhari's codes scale neither. An outer
-    step moves the BN statistics L times; they are those of the last w', not of the centre.
+    the end of the second outer step (where w' is still w, of the first later one) as loss over
+    |w - w'|^2 / 2, and 0 until then. growth null: gamma grows by 1e4 over `epochs` (see `Scoping`).
+    coupling: see `Langevin`. scale_by_gamma: false leaves lr D. outer: `momentum`, or `plain`
+    w -= lr gamma (w - mu); Chaudhari's codes scale neither. An outer step moves the BN statistics
+    L times; they are those of the last w', not of the centre.
     Differs: without Nesterov the authors' noise also enters the velocity, by an alias; a growth
     that is not given holds from the first step, theirs from the second. Chaudhari's draw L + 1
     minibatches; outer velocity begins as a gradient, gamma stays (Python), or is one step on (Lua).
     """
+
+    counts_updates = staticmethod(counts_updates)
 
     def __init__(
         self,
@@ -56,7 +59,7 @@ class EntropySGD(torch.optim.Optimizer):
         gamma: float | None,
         growth: float | None,
         scale_by_gamma: bool,
-        epochs: float,
+        epochs: Epochs,
         clock: Clock,
     ) -> None:
         at_least_0(lr=lr, weight_decay=weight_decay, inner_weight_decay=inner_weight_decay)
@@ -100,7 +103,7 @@ class EntropySGD(torch.optim.Optimizer):
                 means = [particle.mean[row] for row in rows if moved[row]]
                 if weights:
                     self._outer(weights, means, group, gamma)
-            if self._scoping.measures and self._t == 1:
+            if self._scoping.measures and self._t:
                 self._scoping.measure_(last, 0.5 * norm(away).square())
         self._t += 1
         return first
@@ -138,8 +141,8 @@ class EntropySGD(torch.optim.Optimizer):
         torch._foreach_add_(weights, d, alpha=-group["lr"])
 
     def state_dict(self) -> dict[str, Any]:
-        """torch's, outer steps so far, and what was measured."""
-        scoping = {"t": self._t, "measured": self._scoping.measured}
+        """torch's, outer steps so far, and the scoping's."""
+        scoping = {"t": self._t, **self._scoping.state_dict()}
         return {**super().state_dict(), "scoping": scoping}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -147,4 +150,4 @@ class EntropySGD(torch.optim.Optimizer):
         scoping = state_dict["scoping"]
         super().load_state_dict({k: v for k, v in state_dict.items() if k != "scoping"})
         self._t = scoping["t"]
-        self._scoping.measured.copy_(scoping["measured"])
+        self._scoping.load_state_dict(scoping)

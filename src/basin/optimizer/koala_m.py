@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from basin.core.parameters import group_parameters, norm
-from basin.core.protocols import Closure, Parameters, StepSkipped
+from basin.core.protocols import Closure, Parameters
 from basin.optimizer.koala import SHARE, SMALLEST, Block, Koala
 from basin.optimizer.ranges import above_0, at_least_0, at_most_1, finite
 
@@ -60,7 +60,7 @@ class KoalaM(Koala):
         torch._foreach_add_(weights, velocities)
         try:
             loss = closure()
-        except StepSkipped:
+        except BaseException:
             torch._foreach_copy_(weights, start)
             raise
         with torch.no_grad():

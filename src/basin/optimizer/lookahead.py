@@ -16,6 +16,7 @@ from basin.core.parameters import (
     group_parameters,
     levels,
     momentum_buffers,
+    momentum_resets,
     reset_momentum_,
 )
 from basin.core.protocols import Batches, Optimizer
@@ -58,7 +59,8 @@ class Lookahead(Wrapper, Predicting, Following):
     """The base takes `k` steps, then slow and fast weights meet at slow + alpha (fast - slow).
 
     momentum: at a meeting the base's is left (`none`), set to zero (`reset`), or interpolated like
-    the weights with what it was after the meeting before (`pullback`; zero before the first).
+    the weights with what it was after the meeting before (`pullback`; zero before the first, and
+    where anything has reset the momentum since).
     The slow weights, with the BN buffers of the live (fast) ones, are the solution `slow`; around
     another Lookahead it is `slow_2`, and so on.
     Differs: pullback is the paper's rule; the authors' PyTorch code caches an alias of the buffer.
@@ -88,6 +90,7 @@ class Lookahead(Wrapper, Predicting, Following):
         self._steps = 0  # since the latest meeting
         self.slow = [p.detach().clone() for p in group_parameters(self)]
         self._cached: list[Tensor] = []  # momenta after the latest meeting
+        self._resets = 0  # of the momentum, before that meeting
 
     def step(self, closure: Any) -> Any:
         """One step of the base, and every k of them a meeting."""
@@ -105,7 +108,10 @@ class Lookahead(Wrapper, Predicting, Following):
             reset_momentum_(self)
         elif self._momentum == "pullback":
             buffers = list(momentum_buffers(self))
-            late = buffers[len(self._cached) :]  # of weights whose first gradient came since
+            if self._resets != momentum_resets(self):
+                self._resets = momentum_resets(self)
+                self._cached = []
+            late = buffers[len(self._cached) :]  # since then the first, or reset
             self._cached += [torch.zeros_like(b) for b in late]
             interpolate_(buffers, self._cached, self._alpha)
 
@@ -125,10 +131,12 @@ class Lookahead(Wrapper, Predicting, Following):
 
     def own_state(self) -> dict[str, Any]:
         """Slow weights, cached momenta, and the place in the cycle."""
-        return {"slow": self.slow, "cached": self._cached, "steps": self._steps}
+        counts = {"steps": self._steps, "resets": self._resets}
+        return {"slow": self.slow, "cached": self._cached, **counts}
 
     def load_own_state(self, state: dict[str, Any]) -> None:
         """The inverse of `own_state`."""
         torch._foreach_copy_(self.slow, state["slow"])
         self._cached = [v.to(self.slow[0].device, copy=True) for v in state["cached"]]
         self._steps = state["steps"]
+        self._resets = state.get("resets", 0)  # older states have none

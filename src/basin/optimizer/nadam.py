@@ -36,7 +36,7 @@ class NAdam(torch.optim.Optimizer):
         for beta in betas:
             below_1(betas=beta)
         fields = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, fields)
+        super().__init__(params, {**fields, "decoupled_weight_decay": decoupled})
         self._psi, self._decoupled = momentum_decay, decoupled
         for group in self.param_groups:
             for p in group["params"]:

@@ -49,7 +49,7 @@ class Padam(torch.optim.Optimizer):
         if not 0 < partial <= 0.5:
             raise ValueError(f"partial={partial} is not above 0 and at most 0.5, which is Adam")
         fields = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, fields)
+        super().__init__(params, {**fields, "decoupled_weight_decay": decoupled})
         self._partial, self._amsgrad, self._decoupled = partial, amsgrad, decoupled
         names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if amsgrad else []))
         for group in self.param_groups:

@@ -58,7 +58,8 @@ class PNM(torch.optim.Optimizer):
         at_least_0(lr=lr, weight_decay=weight_decay)
         below_1(betas=betas[0])
         finite(betas=betas[1])
-        super().__init__(params, {"lr": lr, "betas": tuple(betas), "weight_decay": weight_decay})
+        fields = {"lr": lr, "betas": tuple(betas), "weight_decay": weight_decay}
+        super().__init__(params, {**fields, "decoupled_weight_decay": decoupled})
         self._decoupled = decoupled
         for group in self.param_groups:
             for p in group["params"]:

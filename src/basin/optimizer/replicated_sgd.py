@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from basin.core.batchnorm import reestimate_
-from basin.core.clock import Clock
+from basin.core.clock import Clock, Epochs
 from basin.core.parameters import Following, Predicting
 from basin.core.protocols import Batches, Closure, Parameters
 from basin.optimizer.ranges import at_least_0, at_least_1
@@ -24,9 +24,9 @@ class ReplicatedSGD(Predicting, Following):
 
     The live model is the centre, the replicas' mean, buffers included (integers rounded up). gamma:
     field of the groups; it is multiplied by 1 + growth at every epoch, and growth null is ten
-    thousandfold over `epochs`; null: loss / |w^a - centre|^2 at the first step. coupling_every:
-    steps from the first of every epoch, each coupling so much stronger. independent: replicas begin
-    with their own weights, else all with the model's.
+    thousandfold over `epochs` (see `Scoping`); null: loss / |w^a - centre|^2 at the first step.
+    coupling_every: steps from the first of every epoch, each coupling so much stronger.
+    independent: replicas begin with their own weights, else all with the model's.
     scale_lr: lr is each replica's; false: lr / replicas, as where their mean loss is minimised.
     decay_times_replicas: weight decay is so many times stronger (the authors' code). Solutions:
     `replicas`, their mean logits; with `reestimate` `centre`, its BN statistics taken anew.
@@ -55,7 +55,7 @@ class ReplicatedSGD(Predicting, Following):
         scale_lr: bool,
         decay_times_replicas: bool,
         reestimate: bool,
-        epochs: float,
+        epochs: Epochs,
     ) -> None:
         at_least_0(lr=lr, gamma=gamma or 0.0, growth=growth or 0.0, epochs=epochs)
         at_least_1(replicas=replicas, coupling_every=coupling_every)
@@ -132,13 +132,13 @@ class ReplicatedSGD(Predicting, Following):
             yield "centre", reestimate_(copy.deepcopy(self._live), batches(True, None))
 
     def state_dict(self) -> dict[str, Any]:
-        """Replicas, their momenta, the groups' fields, steps so far, and what was measured."""
+        """Replicas, their momenta, the groups' fields, steps so far, and the scoping's."""
         return {
             "replicas": [r.state_dict() for r in self.replicas],
             "optimizers": [o.state_dict() for o in self._optimizers],
             "fields": [{k: v for k, v in g.items() if k != "params"} for g in self.param_groups],
             "t": self._t,
-            "measured": self._scoping.measured,
+            **self._scoping.state_dict(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -150,4 +150,4 @@ class ReplicatedSGD(Predicting, Following):
         for group, saved in zip(self.param_groups, state_dict["fields"], strict=True):
             group.update(saved)
         self._t = state_dict["t"]
-        self._scoping.measured.copy_(state_dict["measured"])
+        self._scoping.load_state_dict(state_dict)

@@ -31,11 +31,12 @@ class SAM(Wrapper):
     """The base steps from w with the gradient at w + e, e = rho direction(w, g) (Algorithm 1).
 
     direction: from weights and gradients to e / rho; `steepest` is SAM, `asam.adaptive` ASAM.
-    rho: field of the param groups, so it can be scheduled; each group's weights go its own rho.
+    rho: of the param groups without their own; a field, so it can be scheduled.
     m: examples that share one e (m-sharpness); null: the whole minibatch of each rank.
     ascent_steps: steps of length rho along the direction, each projected onto |e| <= rho.
     decay: `base` decays as the base does, at w; `loss` moves the groups' weight_decay to their
-    field loss_decay: the L2 term is then part of both gradients, so of e too (the authors' code).
+    field loss_decay: the L2 term is then part of both gradients, so of e too (the authors' code);
+    refused where the base's decay is decoupled or normalised, which no L2 term is.
     sync_ascent: ranks average the gradient that e is made of; false leaves each its own.
     BN running statistics move in the first pass only, and Shake-Shake's and ShakeDrop's gates
     keep their forward coefficients while climbing. Where a pass overflows the step leaves no trace.
@@ -55,7 +56,6 @@ class SAM(Wrapper):
         clock: Clock | None = None,
     ) -> None:
         super().__init__(base)
-        at_least_0(rho=rho)
         check_counts(m, ascent_steps, None if clock is None else clock.batch_size)
         check_base(base, decay)
         parts = (f"m={m}" if m else "", "decay=loss" if decay == "loss" else "")
@@ -63,7 +63,7 @@ class SAM(Wrapper):
         self._direction, self._m, self._ascents = direction, m, ascent_steps
         self._sync_ascent = sync_ascent
         for group in self.param_groups:
-            group["rho"] = rho
+            at_least_0(rho=group.setdefault("rho", rho))
             group["loss_decay"] = 0.0
             if decay == "loss":
                 group["loss_decay"], group["weight_decay"] = group["weight_decay"], 0.0

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from basin.core.group import rank_and_size
 from basin.core.protocols import Optimizer
 from basin.optimizer.ranges import at_least_1, one_of
 from basin.optimizer.wrapper import refuse_measuring, refuse_replicas
 
 DECAYS = ("base", "loss")
+NO_L2 = {
+    "normalised_weight_decay": "normalised",
+    "decoupled_weight_decay": "decoupled",  # torch's field, and of the optimizers here
+    "decoupled_decay": "decoupled",  # timm's
+}
+"""Fields of param groups that say that their weight decay is no L2 term."""
 
 
 def check_base(base: Optimizer, decay: str) -> None:
@@ -22,6 +30,19 @@ def check_base(base: Optimizer, decay: str) -> None:
             raise ValueError("decay=loss: the base has no weight_decay to move")
         if decay == "loss" and "inner_weight_decay" in group:
             raise ValueError("decay=loss: the base has inner_weight_decay beside; take decay=base")
+        if decay == "loss" and group["weight_decay"]:
+            _check_l2(group)
+
+
+def _check_l2(group: dict[str, Any]) -> None:
+    """Raise ValueError where the group's weight decay is another thing than an L2 term."""
+    for field, kind in NO_L2.items():
+        if group.get(field):
+            raise ValueError(
+                f"decay=loss: the base's weight_decay={group['weight_decay']} is {kind}, and as an"
+                " L2 term of the loss the same number would be another strength and method; take"
+                " decay=base"
+            )
 
 
 def check_counts(m: int | None, ascent_steps: int, batch_size: int | None) -> None:

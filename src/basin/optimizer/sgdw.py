@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from basin.core.clock import Clock
+from basin.core.clock import Clock, Epochs
 from basin.core.parameters import reset_momentum_, taking_part
 from basin.core.protocols import Parameters
-from basin.optimizer.decay import DECAYS, Normalised, shrinkage
+from basin.optimizer.decay import DECAYS, Normalised, counts_updates, decay_fields, shrinkage
 from basin.optimizer.ranges import at_least_0, below_1, check_nesterov, one_of
 
 FORMS = ("torch", "velocity")
@@ -27,6 +27,8 @@ class SGDW(torch.optim.Optimizer):
     reset_on_drop: as in `sgd.SGD`.
     """
 
+    counts_updates = staticmethod(counts_updates)
+
     def __init__(
         self,
         params: Parameters,
@@ -37,7 +39,7 @@ class SGDW(torch.optim.Optimizer):
         form: str,
         weight_decay: float,
         decay: str,
-        cycle_epochs: float | None,
+        cycle_epochs: Epochs | None,
         cycle_factor: float | None,
         reset_on_drop: bool,
         clock: Clock,
@@ -47,7 +49,8 @@ class SGDW(torch.optim.Optimizer):
         check_nesterov(nesterov, momentum)
         one_of(FORMS, form=form)
         one_of(DECAYS, decay=decay)
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        fields = {"lr": lr, "momentum": momentum}
+        super().__init__(params, {**fields, **decay_fields(weight_decay, decay, cycle_epochs)})
         self._nesterov, self._form, self._decay = nesterov, form, decay
         self._reset_on_drop = reset_on_drop
         self._normalised = Normalised(cycle_epochs, cycle_factor, clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, pi
 
+from basin.core.clock import Epochs
 from basin.core.schedules import PER, Stateless, check_choice, check_length, check_range, elapsed
 
 
@@ -12,7 +13,7 @@ from basin.core.schedules import PER, Stateless, check_choice, check_length, che
 class Cosine(Stateless):
     """floor + (1 - floor) (1 + cos(pi t / T)) / 2: 1 -> floor along half a cosine, then floor."""
 
-    epochs: float  # T
+    epochs: Epochs  # T
     floor: float  # final factor, in [0, 1]
     per: str  # step | epoch: t continuous, or whole epochs
 

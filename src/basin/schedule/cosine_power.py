@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, pi
 
+from basin.core.clock import Epochs
 from basin.core.schedules import (
     PER,
     Stateless,
@@ -28,7 +29,7 @@ class CosinePower(Stateless):
     """
 
     base_value: float  # the field's value when built, eta0; only read by power_of=rate
-    epochs: float  # T
+    epochs: Epochs  # T
     floor: float  # final factor before the power acts on a rate, in [0, 1]
     power: float  # above 0
     power_of: str  # cosine | rate

@@ -8,7 +8,7 @@ from math import ceil
 
 import numpy as np
 
-from basin.core.clock import Clock
+from basin.core.clock import Clock, Epochs
 from basin.core.schedules import Stateless, check_length, check_range
 from basin.schedule.spectrum import Segments, read_spectrum, segments
 
@@ -24,7 +24,7 @@ class Eigencurve(Stateless):
     """
 
     clock: Clock
-    epochs: float  # T, length of the run
+    epochs: Epochs  # T, length of the run
     spectrum: str  # file of lines `eigenvalue density`
     shift: float  # added to each |eigenvalue|; 0.0005 makes the authors' files of the released ones
     decimals: int | None  # to which |eigenvalue| + shift is rounded, as in the authors' files

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import floor, log
 
+from basin.core.clock import Epochs
 from basin.core.schedules import PER, Stateless, check_choice, check_length, elapsed
 
 EDGE = 1e-9
@@ -18,7 +19,7 @@ class ElasticStep(Stateless):
     Differs: the paper's text was not at hand; 0 from T on, where k has no end.
     """
 
-    epochs: float  # T
+    epochs: Epochs  # T
     ratio: float  # r, in (0, 1)
     gamma: float  # factor of one drop, in (0, 1); the paper's is 1/2
     per: str  # step | epoch: t continuous, or whole epochs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from basin.core.clock import Epochs
 from basin.core.schedules import (
     PER,
     Stateless,
@@ -28,9 +29,9 @@ class ExpRange(Stateless):
 
     start: float  # factor at the ends of a cycle, 0 or more
     turn: float  # factor in its middle but for the decay, 0 or more
-    half_cycle: float  # stepsize, epochs
+    half_cycle: Epochs  # stepsize, epochs
     gamma: float  # above 0
-    every: float  # epochs in which gamma acts once; `1 step`, as published
+    every: Epochs  # epochs in which gamma acts once; `1 step`, as published
     decay: str  # amplitude | bounds
     per: str  # step | epoch: t continuous, or whole epochs
 

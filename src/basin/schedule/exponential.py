@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from basin.core.clock import Epochs
 from basin.core.schedules import (
     PER,
     Stateless,
@@ -19,7 +20,7 @@ class Exponential(Stateless):
     """gamma^(t / every)."""
 
     gamma: float  # factor of each `every`, above 0
-    every: float  # epochs; `1 step` for a gamma of each update
+    every: Epochs  # epochs; `1 step` for a gamma of each update
     per: str  # step | epoch: t continuous, or whole epochs
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
-from basin.core.clock import Clock
+from basin.core.clock import Clock, Epochs
 from basin.core.schedules import Stateless, check_length, check_positive
 
 
@@ -22,7 +22,7 @@ class HyperRule(Stateless):
     """
 
     clock: Clock
-    epochs: float  # length of the run
+    epochs: Epochs  # length of the run
     sizes: Sequence[int]  # examples, increasing
     supports: Sequence[Sequence[int]]  # updates, increasing; one more row than sizes
     gamma: float

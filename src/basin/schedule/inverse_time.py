@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from basin.core.clock import Epochs
 from basin.core.schedules import (
     PER,
     Stateless,
@@ -22,10 +23,10 @@ class InverseTime(Stateless):
     Give `rate`, or `floor`: the factor at the run's last unit of time, t = epochs - every.
     """
 
-    epochs: float  # length of the run; for `floor`
+    epochs: Epochs  # length of the run; for `floor`
     rate: float | None  # of each `every`, above 0
     floor: float | None  # in (0, 1]
-    every: float  # epochs; `1 step` for a rate of each update
+    every: Epochs  # epochs; `1 step` for a rate of each update
     per: str  # step | epoch: t continuous, or whole epochs
 
     def __post_init__(self) -> None:

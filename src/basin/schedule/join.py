@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from basin.core.clock import Epochs
 from basin.core.protocols import Schedule, TrainState
 from basin.core.schedules import check_choice, check_run
 
@@ -21,7 +22,7 @@ class Join:
     """
 
     parts: Mapping[str, Schedule]  # in the order of time
-    at: Sequence[float]  # epochs at which all parts but the first begin
+    at: Sequence[Epochs]  # epochs at which all parts but the first begin
     scales: Sequence[float] | None  # a factor for each part; null: 1
     counts_from: str  # run | part
 

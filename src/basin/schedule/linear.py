@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from basin.core.clock import Epochs
 from basin.core.schedules import PER, Stateless, check_choice, check_factors, check_length, elapsed
 
 
@@ -11,7 +12,7 @@ from basin.core.schedules import PER, Stateless, check_choice, check_factors, ch
 class Linear(Stateless):
     """1 -> floor on a line over `epochs`, then floor."""
 
-    epochs: float
+    epochs: Epochs
     floor: float  # final factor, 0 or more
     per: str  # step | epoch: t continuous, or whole epochs
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
+from basin.core.clock import Epochs
 from basin.core.schedules import Stateless, check_choice, check_length
 
 
@@ -17,8 +18,8 @@ from basin.core.schedules import Stateless, check_choice, check_length
 class MultiStep(Stateless):
     """gamma^k, where k milestones m are passed: t >= m - 1 (drop at the start) or t >= m (end)."""
 
-    epochs: float  # length of the run, which milestones must lie in
-    milestones: Sequence[float]  # epochs; counted from 1
+    epochs: Epochs  # length of the run, which milestones must lie in
+    milestones: Sequence[Epochs]  # epochs; counted from 1
     gamma: float  # factor of one drop
     drop_at: str  # start | end of the milestone epoch
 

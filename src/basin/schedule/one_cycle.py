@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import cos, pi
 
-from basin.core.clock import Clock
+from basin.core.clock import Clock, Epochs
 from basin.core.schedules import (
     Stateless,
     check_choice,
@@ -37,7 +37,7 @@ class OneCycle(Stateless):
     """
 
     clock: Clock
-    epochs: float  # T
+    epochs: Epochs  # T
     rise: float  # share of the run, in (0, 1); three phases: below 1/2
     start: float  # factors, 0 or more
     peak: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from basin.core.clock import Epochs
 from basin.core.schedules import (
     PER,
     Stateless,
@@ -19,7 +20,7 @@ from basin.core.schedules import (
 class Polynomial(Stateless):
     """floor + (1 - floor) (1 - t/T)^power, then floor."""
 
-    epochs: float  # T
+    epochs: Epochs  # T
     floor: float  # final factor, 0 or more
     power: float  # above 0; 1 is a line
     per: str  # step | epoch: t continuous, or whole epochs

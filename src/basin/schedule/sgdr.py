@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, pi
 
-from basin.core.clock import Clock
+from basin.core.clock import Clock, Epochs
 from basin.core.schedules import Stateless, check_choice, check_length, check_range
 
 FORM = ("ideal", "sgdr", "adamw")
@@ -23,7 +23,7 @@ class SGDR(Stateless):
     """
 
     clock: Clock
-    first_cycle: float  # T_0, epochs
+    first_cycle: Epochs  # T_0, epochs
     multiplier: float  # T_mult, 1 or more
     floor: float  # eta_min / eta_max, in [0, 1]
     form: str  # ideal | sgdr | adamw

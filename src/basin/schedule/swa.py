@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from basin.core.clock import Epochs
 from basin.core.schedules import PER, Stateless, check_choice, check_length, check_range, elapsed
 
 FIRST = (0, 1)
@@ -16,7 +17,7 @@ class SWA(Stateless):
     As the authors' code, whose epochs count from 0 and which sets the rate once an epoch.
     """
 
-    horizon: float  # S, epochs: where averaging begins; for a plain run its length
+    horizon: Epochs  # S, epochs: where averaging begins; for a plain run its length
     floor: float  # final factor, in [0, 1]
     per: str  # step | epoch: t continuous, or whole epochs
     first_epoch: int  # 0 | 1: the number of the first epoch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from basin.core.clock import Clock
+from basin.core.clock import Clock, Epochs
 from basin.core.schedules import Stateless, check_length, check_range
 
 
@@ -17,7 +17,7 @@ class SWACyclical(Stateless):
     """
 
     clock: Clock
-    cycle: float  # c, epochs
+    cycle: Epochs  # c, epochs
     floor: float  # a2 / a1, in [0, 1]
 
     def __post_init__(self) -> None:

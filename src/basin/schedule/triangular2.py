@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import floor
 
+from basin.core.clock import Epochs
 from basin.core.schedules import PER, Stateless, check_choice, check_factors, check_length, elapsed
 from basin.schedule.triangular import triangle
 
@@ -15,7 +16,7 @@ class Triangular2(Stateless):
 
     start: float  # factor at the ends of a cycle, 0 or more
     turn: float  # factor in the middle of the first, 0 or more
-    half_cycle: float  # stepsize, epochs
+    half_cycle: Epochs  # stepsize, epochs
     per: str  # step | epoch: t continuous, or whole epochs
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from basin.core.clock import Epochs
 from basin.core.protocols import Schedule, TrainState
 from basin.core.schedules import PER, check_choice, check_range, check_run, elapsed
 
@@ -28,7 +29,7 @@ class WarmUp:
     (SGDR) count from its end, and what rises by itself (CLR, one-cycle) takes leads_to=first.
     """
 
-    epochs: float  # 0 for none
+    epochs: Epochs  # 0 for none
     start_factor: float  # in [0, 1]
     shape: str  # linear: gradual; constant: start_factor to the end of the warm-up
     per: str  # step | epoch: the line's t is continuous, or whole epochs
