@@ -71,6 +71,19 @@ REFUSED = [
             *(("adamw", ".* is decoupled"), ("padamw", ".* is decoupled")),
         ]
     ),
+    *(
+        (name, ["optimizer.eps=0.0"], r"eps=0\.0 is not above 0")
+        for name in (
+            "adam",
+            "amsgrad",
+            "adamw",
+            "adamw_normalised",
+            "nadam",
+            "padam",
+            "adapnm",
+            "lamb",
+        )
+    ),
     ("sam", ["optimizer.m=5"], "m=5 does not divide the 16 examples"),
     ("sam", ["optimizer.m=32"], "m=32 does not divide the 16 examples"),
     ("lookahead", ["optimizer@optimizer.base=koala_v", "optimizer.momentum=pullback"], "no mom"),

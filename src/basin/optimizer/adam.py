@@ -17,7 +17,7 @@ from basin.core.parameters import fused
 from basin.core.protocols import Parameters
 from basin.optimizer.counted import by_updates
 from basin.optimizer.decay import DECAYS, Normalised, counts_updates, decay_fields, shrinkage
-from basin.optimizer.ranges import at_least_0, below_1, one_of
+from basin.optimizer.ranges import above_0, at_least_0, below_1, one_of
 
 EPS = ("after", "before")
 
@@ -32,7 +32,8 @@ def adam(
     amsgrad: bool,
 ) -> torch.optim.Adam:
     """torch.optim.Adam with the kernels of the device; its decay is part of the gradient."""
-    at_least_0(lr=lr, eps=eps, weight_decay=weight_decay)
+    at_least_0(lr=lr, weight_decay=weight_decay)
+    above_0(eps=eps)
     for beta in betas:
         below_1(betas=beta)
     fields: dict[str, Any] = {"lr": lr, "betas": tuple(betas), "eps": eps, "amsgrad": amsgrad}
@@ -66,7 +67,8 @@ class Adam(torch.optim.Optimizer):
         cycle_factor: float,
         clock: Clock,
     ) -> None:
-        at_least_0(lr=lr, eps=eps, weight_decay=weight_decay)
+        at_least_0(lr=lr, weight_decay=weight_decay)
+        above_0(eps=eps)
         for beta in betas:
             below_1(betas=beta)
         one_of(EPS, eps_position=eps_position)

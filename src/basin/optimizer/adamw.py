@@ -6,7 +6,7 @@ import torch
 
 from basin.core.parameters import fused
 from basin.core.protocols import Parameters
-from basin.optimizer.ranges import at_least_0, below_1
+from basin.optimizer.ranges import above_0, at_least_0, below_1
 
 
 def adamw(
@@ -21,7 +21,8 @@ def adamw(
 
     Differs: the decay is lr * weight_decay * w (PyTorch's form), not schedule multiplier * decay.
     """
-    at_least_0(lr=lr, eps=eps, weight_decay=weight_decay)
+    at_least_0(lr=lr, weight_decay=weight_decay)
+    above_0(eps=eps)
     for beta in betas:
         below_1(betas=beta)
     return torch.optim.AdamW(

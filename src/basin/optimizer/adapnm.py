@@ -11,7 +11,7 @@ from torch import Tensor
 from basin.core.protocols import Parameters
 from basin.optimizer.counted import by_updates
 from basin.optimizer.pnm import normaliser
-from basin.optimizer.ranges import at_least_0, below_1, finite
+from basin.optimizer.ranges import above_0, at_least_0, below_1, finite
 
 STATES = ("momentum_odd", "momentum_even", "exp_avg_sq")
 
@@ -54,7 +54,8 @@ class AdaPNM(torch.optim.Optimizer):
         amsgrad: bool,
         decoupled: bool,
     ) -> None:
-        at_least_0(lr=lr, eps=eps, weight_decay=weight_decay)
+        at_least_0(lr=lr, weight_decay=weight_decay)
+        above_0(eps=eps)
         for beta in betas[:2]:
             below_1(betas=beta)
         finite(betas=betas[2])

@@ -35,7 +35,8 @@ class Lamb(torch.optim.Optimizer):
         clip: bool,
         adapt_spared: bool,
     ) -> None:
-        at_least_0(lr=lr, eps=eps, weight_decay=weight_decay)
+        at_least_0(lr=lr, weight_decay=weight_decay)
+        above_0(eps=eps)
         for beta in betas:
             below_1(betas=beta)
         if max_grad_norm is not None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from basin.core.protocols import Parameters
 from basin.optimizer.counted import by_updates
-from basin.optimizer.ranges import at_least_0, below_1
+from basin.optimizer.ranges import above_0, at_least_0, below_1
 
 
 class NAdam(torch.optim.Optimizer):
@@ -32,7 +32,8 @@ class NAdam(torch.optim.Optimizer):
         weight_decay: float,
         decoupled: bool,
     ) -> None:
-        at_least_0(lr=lr, eps=eps, momentum_decay=momentum_decay, weight_decay=weight_decay)
+        above_0(eps=eps)
+        at_least_0(lr=lr, momentum_decay=momentum_decay, weight_decay=weight_decay)
         for beta in betas:
             below_1(betas=beta)
         fields = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from basin.core.protocols import Parameters
 from basin.optimizer.counted import by_updates
-from basin.optimizer.ranges import at_least_0, below_1
+from basin.optimizer.ranges import above_0, at_least_0, below_1
 
 
 def power_(tensors: list[Tensor], exponent: float) -> None:
@@ -43,7 +43,8 @@ class Padam(torch.optim.Optimizer):
         amsgrad: bool,
         decoupled: bool,
     ) -> None:
-        at_least_0(lr=lr, eps=eps, weight_decay=weight_decay)
+        at_least_0(lr=lr, weight_decay=weight_decay)
+        above_0(eps=eps)
         for beta in betas:
             below_1(betas=beta)
         if not 0 < partial <= 0.5:
