@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Subset
@@ -87,7 +88,9 @@ def _serve_plain(told: Connection, fields: list[str], num: int, threads: int) ->
     stage = built([*fields, "model.channels_last=false"], num, with_real=True)
     with torchvision_images(num) as images, suppress(EOFError):
         part = Subset(images, range(num))
-        loader = DataLoader(part, batch_size=BATCH, shuffle=True, num_workers=WORKERS)
+        amount: dict[str, Any] = {"batch_size": BATCH, "num_workers": WORKERS}
+        # forked, as in a script: here the default would be to start Python anew in each epoch
+        loader = DataLoader(part, **amount, shuffle=True, multiprocessing_context="fork")
         plain = Plain(stage, loader)
         while told.recv():
             started = time.perf_counter()
