@@ -46,11 +46,10 @@ def test_cifar100_with_a_validation_split(tmp_path):
 IMAGENETTE = Path(__file__).resolve().parents[3] / "shared" / "data" / "imagenette"
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "chance"), [("cifar10", 10_000, 90), ("cifar100", 10_000, 99)]
-)
+@pytest.mark.parametrize(("name", "worst"), [("cifar10", 85), ("cifar100", 97)])
 @pytest.mark.skipif(not HAVE_CIFAR, reason="no CIFAR in BASIN_DATA")
-def test_three_real_epochs_with_augmentation(name, size, chance, tmp_path):
+def test_three_real_epochs_with_augmentation(name, worst, tmp_path):
+    """Better than chance, 90 and 99 %, by more than ten standard errors."""
     arguments = [f"dataset={name}", f"dataset.root={ROOT}", "dataset.limit_train=4000"]
     arguments += ["model=resnet20", "augment=[randaugment,crop_flip,cutout]", "batch_size=32"]
     arguments += ["epochs=3", "evaluate_every=3", *ONE_THREAD, f"results={tmp_path}"]
@@ -58,8 +57,8 @@ def test_three_real_epochs_with_augmentation(name, size, chance, tmp_path):
     assert command.wait(540) == 0, command.text()
     (path,) = tmp_path.glob("*/record.json")
     record = json.loads(path.read_text())
-    assert record["dataset"]["test"] == size
-    assert record["results"]["last"]["final"]["test"]["error"] < chance - 5
+    assert record["dataset"]["test"] == 10_000
+    assert record["results"]["last"]["final"]["test"]["error"] < worst
 
 
 @pytest.mark.skipif(not IMAGENETTE.is_dir(), reason="no Imagenette beside the checkout")
