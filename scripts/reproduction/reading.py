@@ -40,7 +40,7 @@ def read(request: Request) -> State:
                 tables.append((table, [one for one in outcomes if request.wants(one.cell.key)]))
     finally:
         recipes.save()  # composing all takes minutes: what is interrupted goes on from there
-    _check_chosen(request, [one.cell for _, outcomes in tables for one in outcomes])
+    check_chosen(request, [one.cell for _, outcomes in tables for one in outcomes])
     return State(archive, tables)
 
 
@@ -64,7 +64,7 @@ def _naming(table: Table) -> Iterator[None]:
         raise ValueError(f"{table.name}.yaml: {error}") from None
 
 
-def _check_chosen(request: Request, cells: list[Cell]) -> None:
+def check_chosen(request: Request, cells: list[Cell]) -> None:
     """Raise ValueError for a word or a seed of the command that chooses nothing."""
     for word in request.cells:
         if not any(word.lower() in cell.key.lower() for cell in cells):
