@@ -76,6 +76,14 @@ def check_chosen(request: Request, cells: list[Cell]) -> None:
             raise ValueError(f"seeds={seed}: no chosen cell has this seed; they have {known}")
 
 
+def unused(state: State) -> list[str]:
+    """Record files that no cell of these tables reads or was collected for, by name."""
+    every = [one for _, outcomes in state.tables for one in outcomes]
+    used = {record.name for one in every for record in (*one.records, *one.stale)}
+    stored = [record.name for record in state.archive.records.values() if record.stored]
+    return sorted({*stored} - used)
+
+
 def of_seeds(outcome: Outcome, request: Request) -> Outcome:
     """An outcome of which only the chosen seeds are missing."""
     if not request.seeds:

@@ -14,7 +14,7 @@ from basin.report.paper.overview import overview, overview_of_papers
 from basin.report.paper.rates import Estimate
 from basin.report.paper.text import interval, number
 from basin.report.paper.versus import duels, pair_of
-from reproduction.reading import State
+from reproduction.reading import State, unused
 from reproduction.request import ROOT, Request
 
 MARKS = re.compile(r"(<!-- overview -->\n).*?(<!-- end of overview -->)", re.DOTALL)
@@ -31,14 +31,26 @@ def tables_text(request: Request, state: State, costs: Costs) -> str:
     if request.compare is not None:
         return duels_text(state, request.compare)
     if request.is_all and not request.cells:
-        return overview(state.tables, costs) + "\n"
+        return overview(state.tables, costs) + "\n" + _unused_text(state)
     return "\n".join(table_text(table, outcomes) for table, outcomes in state.tables if outcomes)
+
+
+def _unused_text(state: State) -> str:
+    names = unused(state)
+    if not names:
+        return ""
+    return (
+        f"\nrecords that no table reads, whose cell or recipe has changed since:"
+        f" {', '.join(names)}; restore it, or delete them\n"
+    )
 
 
 def duels_text(state: State, words: str) -> str:
     """A against B, a row a cell and axis."""
     left, right = pair_of(words, state.tables)
-    found = duels(state.tables, left, right)
+    unreadable: dict[str, str] = {}
+    found = duels(state.tables, left, right, lambda name, e: unreadable.update({name: str(e)}))
+    state.archive.unreadable.update(unreadable)
     rows = [["table", "cell", "equal", "at", left, right, f"{left} - {right} [95 % CI]", "metric"]]
     for duel in found:
         values = [
@@ -49,11 +61,12 @@ def duels_text(state: State, words: str) -> str:
         between = interval(duel.gain.difference, duel.gain.interval, duel.metric) + kind
         at = f"{duel.at:g}"
         rows.append([duel.table, duel.row, duel.axis, at, *values, between, duel.metric])
+    broken = "".join(f"\nunreadable: {one}" for one in unreadable.values())
     if len(rows) == 1:
-        return f"no row of these tables has runs of both {left} and {right}\n"
+        return f"no row of these tables has runs of both {left} and {right}{broken}\n"
     of_best = ", ".join(dict.fromkeys(f"{duel.table} {duel.row}" for duel in found if duel.best))
     note = f"\n\nCompared at that moment, though their cells read the best epoch: {of_best}"
-    return grid_of(rows) + (note if of_best else "") + "\n"
+    return grid_of(rows) + (note if of_best else "") + ("\n" + broken if broken else "") + "\n"
 
 
 def points_text(priced: list[tuple[Point, Estimate]], device: str) -> str:

@@ -205,6 +205,44 @@ def test_a_method_against_another(generated, capsys):
     assert "no row" in run(generated, "table=cells", "compare=slow,SGD", capsys=capsys).out
 
 
+def test_a_record_damaged_in_its_middle_hides_no_other_of_a_comparison(generated, tmp_path, capsys):
+    folder = tmp_path / "records" / "p"
+    shutil.copytree(generated / "records" / "p", folder)
+    (swa,) = {f.name[:-8] for f in folder.iterdir()} - {f.name[:-8] for f in folder.glob("*-s2.*")}
+    files = [folder / f"{swa}-s{seed}.json" for seed in LEVELS["SWA"][1]]
+    whole = [file.read_text() for file in files]
+    for file, text in zip(files, whole, strict=True):
+        head, rest, curves = text.splitlines(keepends=True)
+        file.write_text(head + rest[:-9] + curves)
+    where = (f"results={tmp_path}", "table=cells", "compare=SWA,SGD")
+    said = run(generated, *where, code=1, capsys=capsys).out
+    assert said.startswith("no row of these tables")
+    assert all(f"unreadable: {file} is damaged" in said for file in files)
+    files[1].write_text(whole[1])
+    said = run(generated, *where, code=1, capsys=capsys).out
+    assert [row[4][-3:] for row in rows(said)[1:]] == ["(1)", "(1)"]
+    assert said.count("unreadable: ") == 1
+
+
+def test_methods_may_be_rows(generated, tmp_path, capsys):
+    cells = [
+        {"row": "A", "column": "net", "overrides": SWA},
+        {"row": "B, long", "column": "net"},
+    ]
+    (tmp_path / "tables").mkdir()
+    table = tmp_path / "tables" / "cells.yaml"
+    write_table(table, cells, common=COMMON, paper="p", methods="rows")
+    shutil.copytree(generated / "records", tmp_path / "records")
+    (epochs, _) = rows(run(tmp_path, "table=cells", "compare=A,B, long", capsys=capsys).out)[1:]
+    assert epochs[:3] == ["cells", "net", "epochs"] and epochs[6].startswith("-")
+    write_table(table, cells[1:], common=COMMON, paper="p")
+    said = run(tmp_path, "table=all", capsys=capsys).out
+    gone = sorted(file.stem for file in (tmp_path / "records" / "p").iterdir())
+    (line,) = [one for one in said.splitlines() if one.startswith("records that no table reads")]
+    named = [name for name in gone if name in line]
+    assert len(named) == 2 and len(gone) == 5
+
+
 def test_a_cell_of_a_fixed_epoch_is_compared_there(generated, capsys):
     text = run(generated, "table=cells", "compare=half way,SWA", capsys=capsys).out
     assert [row[3] for row in rows(text)[1:]] == ["2", "2"] and "best epoch" not in text

@@ -132,7 +132,10 @@ OF_BOTH: Mapping[str, Kind | Form] = {
     "scaled_down": FLAG,
 }
 CELLS = Form(
-    {**OF_BOTH, "rows": TEXT, "baseline": NAME, "common": MAP, "cells": LIST},
+    {
+        **{**OF_BOTH, "rows": TEXT, "baseline": NAME, "common": MAP, "cells": LIST},
+        "methods": _one_of("columns", "rows"),
+    },
     required=("paper", "title", "source"),
 )
 AXIS = Form(

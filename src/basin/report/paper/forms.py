@@ -104,6 +104,7 @@ class Table:
     source: str
     rows: str
     cells: tuple[Cell, ...]
+    methods: str = "columns"  # or rows: what compare= sets beside each other
     baseline: str | None = None
     scaled_down: bool = False
     notes: tuple[str, ...] = ()

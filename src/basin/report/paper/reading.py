@@ -44,6 +44,7 @@ def _table(name: str, description: str, node: Any) -> Table:
         source=given["source"],
         rows=given.get("rows", ""),
         cells=cells,
+        methods=given.get("methods", "columns"),
         baseline=str(given["baseline"]) if "baseline" in given else None,
         scaled_down=given.get("scaled_down", False),
         notes=tuple(given.get("notes", ())),

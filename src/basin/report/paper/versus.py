@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from basin.report.paper.assembly import Outcome
 from basin.report.paper.forms import Cell, Table
 from basin.report.paper.gains import Gain, gain
+from basin.report.paper.records import Unreadable
 from basin.report.paper.values import ACCURACIES, at_or_before
 
 AXES = {"epochs": "epoch", "gradient evaluations": "gradient_evaluations"}
@@ -42,7 +43,7 @@ def pair_of(words: str, tables: Tables) -> tuple[str, str]:
     pairs = [(left, right) for left, right in pairs if left and right and left != right]
     if not pairs:
         raise ValueError(f"compare={words} is not two methods, as compare=SGD,SWA")
-    there = {_method(o.cell) for _, outcomes in tables for o in outcomes}
+    there = {_method(table, o.cell) for table, outcomes in tables for o in outcomes}
     for pair in pairs:
         if there.issuperset(pair):
             return pair
@@ -50,59 +51,85 @@ def pair_of(words: str, tables: Tables) -> tuple[str, str]:
     raise ValueError(f"compare={words}: no cell of {unknown}; there are {', '.join(sorted(there))}")
 
 
-def duels(tables: Tables, left: str, right: str) -> list[Duel]:
-    """Every shared row, on both axes; of several columns of a method the first with runs."""
+def duels(
+    tables: Tables, left: str, right: str, unreadable: Callable[[str, Unreadable], None]
+) -> list[Duel]:
+    """Every shared row, on both axes; of several columns of a method the first with runs.
+
+    unreadable(name, error): told of each record whose curves cannot be read; it hides no other.
+    """
     found = []
     for table, outcomes in tables:
         there: dict[tuple[str, str], list[Outcome]] = {}
         for one in outcomes:
-            there.setdefault((_row(one.cell), one.cell.metric), []).append(one)
+            there.setdefault((_row(table, one.cell), one.cell.metric), []).append(one)
         for own in there.values():
-            pair = [_first(own, name) for name in (left, right)]
+            pair = [_first(table, own, name) for name in (left, right)]
             if pair[0] and pair[1]:
-                found += [_duel(table, pair[0], pair[1], axis) for axis in AXES]
+                arms = (_arm(pair[0], unreadable), _arm(pair[1], unreadable))
+                found += [_duel(table, arms, axis) for axis in AXES]
     return [duel for duel in found if duel is not None]
 
 
-def _first(outcomes: Sequence[Outcome], method: str) -> Outcome | None:
-    own = [o for o in outcomes if _method(o.cell) == method and o.values]
+@dataclass(frozen=True)
+class _Arm:
+    """A cell, and the curves of its runs by seed."""
+
+    cell: Cell
+    curves: dict[int, Mapping[str, list[Any]]]
+
+    def values(self, axis: str, at: float) -> dict[int, float]:
+        """By seed; not of a curve that lacks the cell's number."""
+        every = {s: _value(c, self.cell, axis, at) for s, c in self.curves.items()}
+        return {seed: value for seed, value in every.items() if value is not None}
+
+
+def _arm(outcome: Outcome, unreadable: Callable[[str, Unreadable], None]) -> _Arm:
+    curves: dict[int, Mapping[str, list[Any]]] = {}
+    for record in outcome.records:
+        if record.seed in outcome.values:
+            try:
+                curves[record.seed] = record.curves
+            except Unreadable as error:
+                unreadable(record.name, error)
+    return _Arm(outcome.cell, curves)
+
+
+def _first(table: Table, outcomes: Sequence[Outcome], method: str) -> Outcome | None:
+    own = [o for o in outcomes if _method(table, o.cell) == method and o.values]
     return own[0] if own else None
 
 
-def _method(cell: Cell) -> str:
-    return cell.method or cell.panel or cell.column
+def _method(table: Table, cell: Cell) -> str:
+    return cell.method or cell.panel or (cell.row if table.methods == "rows" else cell.column)
 
 
-def _row(cell: Cell) -> str:
+def _row(table: Table, cell: Cell) -> str:
     """What both have in common; the panels of a grid are its methods."""
-    return f"{cell.row} / {cell.column}" if cell.panel else cell.row
+    if cell.panel:
+        return f"{cell.row} / {cell.column}"
+    return cell.column if table.methods == "rows" else cell.row
 
 
-def _duel(table: Table, left: Outcome, right: Outcome, axis: str) -> Duel | None:
-    """None where a curve lacks the cell's number."""
-    both = [{r.seed: r.curves for r in o.records if r.seed in o.values} for o in (left, right)]
-    at = min(
-        _end(curves, o.cell, axis)
-        for own, o in zip(both, (left, right), strict=True)
-        for curves in own.values()
-    )
-    arms = [
-        {seed: v for seed, c in own.items() if (v := _value(c, o.cell, axis, at)) is not None}
-        for own, o in zip(both, (left, right), strict=True)
-    ]
-    if not (arms[0] and arms[1]):
+def _duel(table: Table, pair: tuple[_Arm, _Arm], axis: str) -> Duel | None:
+    """None where no run, or no curve, has the cell's number."""
+    if not all(arm.curves for arm in pair):
         return None
-    means = tuple(sum(arm.values()) / len(arm) for arm in arms)
+    at = min(_end(curves, arm.cell, axis) for arm in pair for curves in arm.curves.values())
+    left, right = (arm.values(axis, at) for arm in pair)
+    if not (left and right):
+        return None
+    cells = [arm.cell for arm in pair]
     return Duel(
         table=table.name,
-        row=_row(left.cell),
-        metric=left.cell.metric,
+        row=_row(table, cells[0]),
+        metric=cells[0].metric,
         axis=axis,
         at=at,
-        values=(means[0], means[1]),
-        ns=(len(arms[0]), len(arms[1])),
-        gain=gain(arms[0], arms[1]),
-        best="best" in (left.cell.epoch, right.cell.epoch),
+        values=(sum(left.values()) / len(left), sum(right.values()) / len(right)),
+        ns=(len(left), len(right)),
+        gain=gain(left, right),
+        best=any(cell.epoch == "best" for cell in cells),
     )
 
 
