@@ -125,16 +125,16 @@ def _ours(
 def _pairs(
     ours: Callable[[], float], theirs: Callable[[], float], num: int
 ) -> list[tuple[float, float]]:
-    """Rates of both; either side begins in turn."""
+    """Rates of both; either side begins in turn. A pair before the first warms both up."""
     pairs = []
-    for number in range(num):
+    for number in range(num + 1):
         if number % 2 == 0:
             first = ours()
             pairs.append((first, theirs()))
         else:
             first = theirs()
             pairs.append((ours(), first))
-    return pairs
+    return pairs[1:]
 
 
 def _rows(pairs: list[tuple[float, float]], name: str, bar: float | None) -> list[Measured]:
