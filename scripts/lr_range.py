@@ -28,6 +28,7 @@ from basin.analysis.lr_range_picture import draw
 from basin.core.files import write_json
 from basin.core.reader import quietly
 from basin.experiment.errors import explain
+from basin.training.allocator import keep_freed_memory
 from basin.training.bookkeeping import Bookkeeping
 from basin.training.loop import fit
 from basin.training.meter import Intervals
@@ -89,8 +90,8 @@ def measure(stage: FirstStage, num: int, factor: float) -> tuple[list[Measuremen
         raise ValueError("a range test reads accuracy, which this data set has not")
     if num < 2:
         raise ValueError(f"--points={num} is less than 2")
-    state = stage.parts.state
-    parts = stage.evaluator.parts
+    keep_freed_memory(stage.parts.precision.device)
+    state, parts = stage.parts.state, stage.evaluator.parts
     part = "validation" if "validation" in parts else "test"
     log = Measurements(part, factor, state.stage.epochs)
     around = Bookkeeping(

@@ -11,6 +11,7 @@ from first_stage import FirstStage
 from basin.core.protocols import Examples
 from basin.dataset.resident import Resident
 from basin.experiment.devices import wait
+from basin.training.allocator import keep_freed_memory
 from basin.training.evaluation import predict
 from benchmarks.images import real
 from benchmarks.result import Measured, Result
@@ -30,6 +31,7 @@ def measure(amount: Amount, overrides: list[str]) -> Result:
     """Every batch size in turn, round by round; the first is what the others are compared with."""
     stage = built(overrides, max(amount.images, 128), with_real=True)
     device = stage.parts.precision.device
+    keep_freed_memory(device)  # as a run does
     examples = _examples(stage, amount.images)
     seconds: dict[int, list[float]] = {size: [] for size in amount.batches}
     for number in range(amount.rounds + 1):  # the first warms up

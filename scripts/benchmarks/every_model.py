@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from basin.experiment import devices
+from basin.training.allocator import keep_freed_memory
 from benchmarks.models import OPTIONS, Amount, Row
 from benchmarks.models import measure as row_of
 from benchmarks.result import Measured, Result
@@ -16,6 +17,7 @@ def measure(options: Sequence[str], amount: Amount, device: str) -> Result:
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: no option of configs/model")
     where = devices.pick(device)
+    keep_freed_memory(where)  # as a run does
     rows: list[Measured] = []
     problems: list[str] = []
     for option in options or OPTIONS:

@@ -100,9 +100,11 @@ def _rows(option: str, amount: Amount, model: nn.Module, fields: list[str]) -> l
         extra: dict[str, Any] = {"momentum": 0.9} if name == "SGD" else {}
         sides[name] = kind(other.parameters(), lr=1e-4, weight_decay=5e-4, foreach=True, **extra)
     if option in ("lookahead", "sam"):
-        other = copy.deepcopy(network)
-        Given(other)()
-        sides["base"] = _optimizer("sgd", other, fields)
+        sides["base"] = _beside("sgd", network, fields)
+    if option == "lookahead":
+        sides["adamw"] = _beside("adamw", network, fields)
+        of_adamw = [*fields, "optimizer@optimizer.base=adamw"]
+        sides["lookahead of adamw"] = _beside("lookahead", network, of_adamw)
     times: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(amount.rounds + 1):  # the first warms up
         for name, optimizer in sides.items():
@@ -113,8 +115,8 @@ def _rows(option: str, amount: Amount, model: nn.Module, fields: list[str]) -> l
 
 
 def _judged(option: str, times: dict[str, list[float]], state: float) -> list[Measured]:
-    def multiple(of: str) -> list[float]:
-        return [a / b for a, b in zip(times[option], times[of], strict=True)]
+    def multiple(of: str, own: str = option) -> list[float]:
+        return [a / b for a, b in zip(times[own], times[of], strict=True)]
 
     bars: dict[str, float | None] = {"SGD": None, "Adam": None}
     if option in BARS:
@@ -126,8 +128,12 @@ def _judged(option: str, times: dict[str, list[float]], state: float) -> list[Me
         Measured(f"{option}: state", [state], "bytes a parameter"),
     ]
     if option == "lookahead":
-        of_base = multiple("base")
-        rows.append(Measured("lookahead: of its base", of_base, "times", at_most=LOOKAHEAD))
+        for name, ratios in (
+            ("sgd", multiple("base")),
+            ("adamw", multiple("adamw", "lookahead of adamw")),
+        ):
+            row = Measured(f"lookahead: of its base, {name}", ratios, "times", at_most=LOOKAHEAD)
+            rows.append(row)
     elif option == "sam":
         added = zip(times[option], times["base"], times["SGD"], strict=True)
         own = [(all_ - base) / sgd for all_, base, sgd in added]
@@ -150,6 +156,13 @@ def _seconds(
         optimizer.step(closure)
     wait(device)
     return (time.perf_counter() - start) / amount.steps
+
+
+def _beside(option: str, network: nn.Module, fields: list[str]) -> Any:
+    """Another optimizer of a copy, whose gradients are there."""
+    other = copy.deepcopy(network)
+    Given(other)()
+    return _optimizer(option, other, fields)
 
 
 def _optimizer(option: str, network: nn.Module, fields: list[str]) -> Any:

@@ -48,8 +48,7 @@ class Ours:
 
     def __init__(self, stage: FirstStage, folder: Path) -> None:
         self._parts, self._until = stage.parts, 0
-        if stage.parts.precision.device.type == "cpu":
-            keep_freed_memory()
+        keep_freed_memory(stage.parts.precision.device)
         lines = JsonLines(folder / "metrics.jsonl")
         checkpoints = Checkpoints(folder, notice=print)
         epochs = stage.parts.state.stage.epochs

@@ -18,6 +18,7 @@ from basin.experiment.schema import register
 from basin.experiment.settings import Settings, run_settings
 from basin.experiment.staging import stage_settings
 from basin.model.curve import Curve
+from basin.training.allocator import keep_freed_memory
 from basin.training.precision import Precision, resolve
 
 Labelled = Iterator[tuple[Tensor, Tensor]]
@@ -43,6 +44,7 @@ class FinishedRun:
         self.settings, self._stages = run_settings(cfg), stage_settings(cfg)
         self.plan = check(self.settings, self._stages)
         self.device = devices.pick(device)
+        keep_freed_memory(self.device)
         self.precision = Precision(resolve(self.settings["precision"], self.device), self.device)
         self._assembly = Assembly(
             self.settings, self.plan, device=self.device, precision=self.precision

@@ -19,8 +19,7 @@ def set_up(job: Job) -> None:
     if runtime["deterministic"]:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     set_flags(job.precision, deterministic=runtime["deterministic"])
-    if job.device.type == "cpu":
-        keep_freed_memory()
+    keep_freed_memory(job.device)
     if job.device.type == "cuda":
         torch.cuda.set_device(job.device)
         torch.cuda.reset_peak_memory_stats(job.device)

@@ -34,18 +34,11 @@ class SyncedBatchNorm(_BatchNorm):
         if not (self.together and self.training):
             return super().forward(input)
         x = input.to(torch.promote_types(input.dtype, torch.float32))
-        axes = [0, *range(2, x.ndim)]
-        var, mean = torch.var_mean(x, axes, correction=0)  # (C,)
-        num = x.new_tensor([x.numel() / x.shape[1]])
-        stats: Tensor = _Gather.apply(torch.cat([num, mean, var]))  # (ranks, 1 + 2 C)
-        nums, means, variances = stats.split([1, len(mean), len(mean)], dim=1)
-        total = nums.sum()
-        mean = (nums * means).sum(0) / total
-        var = (nums * (variances + (means - mean).square())).sum(0) / total
+        out, mean, var, total = _Together.apply(x, self.weight, self.bias, self.eps)
         if self.track_running_stats:
-            self._track(mean.detach(), var.detach() * (total / (total - 1)).detach())
-        normalised: Tensor = Normalise.apply(x, mean, var, self.weight, self.bias, self.eps)
-        return normalised.to(input.dtype)
+            self._track(mean, var * (total / (total - 1)))
+        normalised: Tensor = out.to(input.dtype)
+        return normalised
 
     @torch.no_grad()
     def _track(self, mean: Tensor, var: Tensor) -> None:
@@ -61,49 +54,48 @@ class SyncedBatchNorm(_BatchNorm):
         self.running_var.lerp_(var.to(self.running_var.dtype), weight)
 
 
-class Normalise(torch.autograd.Function):
-    """torch's kernel of evaluation, whose gradient reaches the mean and the variance (C,) too."""
+class _Together(torch.autograd.Function):
+    """(x (B, C, ...), weight, bias, eps) -> normalised x, mean (C,), biased var (C,), count ()."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        x: Tensor,
-        mean: Tensor,
-        var: Tensor,
-        weight: Tensor | None,
-        bias: Tensor | None,
-        eps: float,
-    ) -> Tensor:
-        ctx.save_for_backward(x, mean, var, weight)
+        ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Statistics of own examples, of all, and torch's kernel of evaluation with them."""
+        own = torch.ops.aten.batch_norm_update_stats(x, None, None, 0.0)  # mean, biased variance
+        row = torch.cat([x.new_tensor([x.numel() / x.shape[1]]), *own])
+        rows = [torch.empty_like(row) for _ in range(dist.get_world_size())]
+        dist.all_gather(rows, row)
+        nums, means, variances = torch.stack(rows).split([1, *map(len, own)], dim=1)
+        total = nums.sum()
+        mean = (nums * means).sum(0) / total
+        var = (nums * (variances + (means - mean).square())).sum(0) / total
+        ctx.save_for_backward(x, weight, mean, var, total)
         ctx.eps = eps
-        return F.batch_norm(x, mean, var, weight, bias, training=False, eps=eps)
+        ctx.mark_non_differentiable(mean, var, total)
+        return F.batch_norm(x, mean, var, weight, bias, eps=eps), mean, var, total
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, mean, var, weight = ctx.saved_tensors
+        """gx = w r (g - sum g / n - x' sum (g x') / n), r = 1 / sqrt(var + eps), x' = r (x - mean).
+
+        Sums are over all ranks, for x has moved the statistics of every rank's loss. torch's kernel
+        has own sums over own count in their place, and what lacks is an affine map of x. Gradients
+        of the weight and the bias are those of own examples, like every other parameter's.
+        """
+        gradient, (x, weight, mean, var, total) = gradients[0], ctx.saved_tensors
+        rate = torch.rsqrt(var + ctx.eps)
         scale = torch.ones_like(mean) if weight is None else weight
         gx, gw, gb = torch.ops.aten.native_batch_norm_backward(
-            gradients[0], x, scale, mean, var, None, None, False, ctx.eps, [True, True, True]
+            *(gradient, x, scale, None, None, mean, rate, True, ctx.eps), [True, True, True]
         )
-        rate = torch.rsqrt(var + ctx.eps)
-        of_weights = (None, None) if weight is None else (gw, gb)
-        return gx, -scale * rate * gb, -scale * rate.square() * gw / 2, *of_weights, None
-
-
-class _Gather(torch.autograd.Function):
-    """Rows (n,) of all ranks as (ranks, n); a rank's row gets the gradient of all their losses."""
-
-    @staticmethod
-    def forward(ctx: Any, row: Tensor) -> Tensor:
-        rows = [torch.empty_like(row) for _ in range(dist.get_world_size())]
-        dist.all_gather(rows, row.contiguous())
-        return torch.stack(rows)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        gradient = gradients[0].contiguous()
-        dist.all_reduce(gradient)
-        return gradient[dist.get_rank()]
+        sums = torch.stack([gw, gb])
+        every = sums.clone()
+        dist.all_reduce(every)
+        own = x.numel() / x.shape[1]
+        tilt, shift = (sums / own - every / total) * (scale * rate)
+        gx += F.batch_norm(x, mean, var, tilt, shift, eps=ctx.eps)
+        return gx, None if weight is None else gw, None if weight is None else gb, None
 
 
 def synchronisable(model: nn.Module) -> None:
