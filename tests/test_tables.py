@@ -80,6 +80,15 @@ def test_a_recipe_says_whether_its_network_is_that_of_its_option(compose):
     assert own == {"mini": True, "mini_deep": False, "wrn_28_10_dropout": False}
 
 
+def test_a_network_of_its_own_is_counted_and_imagenet_need_not_be_here(compose, tmp_path):
+    own = ("experiment=sam/resnet50_imagenet_sgd", "model=torchvision", "model.name=resnet101")
+    words = (*own, f"dataset.root={tmp_path}")
+    whole = recipe_of(compose(words))
+    part = recipe_of(compose((*words, "dataset.validation=1000", "dataset.limit_train=4000")))
+    assert whole.own_model and whole.own_flops == pytest.approx(2 * 7.80e9, rel=1e-3)  # torchvision
+    assert (whole.images, part.images) == (1_281_167, 4000) and whole.epochs == 100
+
+
 @pytest.mark.parametrize(
     ("model", "fields"),
     [

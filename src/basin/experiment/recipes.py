@@ -114,6 +114,8 @@ def recipe_of(made: Composed) -> Recipe:
     """The run that a composed command line is, seed apart."""
     identity = identities(made.stages)[-1]
     lengths = _in_epochs(made)
+    option = _option(str(made.choices["model"]))
+    own = _with_flops(made.settings["model"]) != _with_flops(option)
     return Recipe(
         model=str(made.choices["model"]),
         run=f"{made.choices['model']}_{made.choices['dataset']}_{identity}",
@@ -122,8 +124,8 @@ def recipe_of(made: Composed) -> Recipe:
         epochs=None if lengths is None else sum(lengths[1:]),
         evaluate_every=None if lengths is None else lengths[0],
         images=_images(made.settings),
-        own_model=_with_flops(made.settings["model"])
-        != _with_flops(_option(str(made.choices["model"]))),
+        own_model=own,
+        own_flops=_flops(made.settings) if own else None,
     )
 
 
@@ -136,6 +138,41 @@ def _option(name: str) -> Any:
 
 def _with_flops(model: Settings) -> Settings:
     return {key: value for key, value in model.items() if key not in WITHOUT_FLOPS}
+
+
+def _flops(settings: Settings) -> int | None:
+    """Of a forward pass of an image; None where data or weights are needed that are not here."""
+    with suppress(ValueError):
+        return _counted(json.dumps(settings["model"]), *_sizes(settings))
+    return None
+
+
+def _sizes(settings: Settings) -> tuple[int, int, int, int]:
+    """Classes, channels, height, width; a folder that is not here has ImageNet's classes."""
+    from basin.experiment import build  # with torch
+
+    try:
+        facts = build.dataset(settings, 0).facts
+    except ValueError:
+        if _promised(settings["dataset"]) is None:
+            raise
+        size = settings["dataset"]["size"]
+        return 1000, 3, size, size
+    return facts.num_classes, *facts.shape
+
+
+@cache
+def _counted(model: str, num_classes: int, channels: int, height: int, width: int) -> int:
+    """Of a network's settings; many cells differ in other things."""
+    import torch
+
+    from basin.experiment import build
+    from basin.experiment.check import flops_of
+
+    settings = {"model": json.loads(model)}
+    with torch.device("meta"):
+        network = build.model(settings, num_classes=num_classes, in_channels=channels)
+    return flops_of(network, (channels, height, width))
 
 
 def _in_epochs(made: Composed) -> list[float] | None:
@@ -159,7 +196,15 @@ def _images(settings: Settings) -> int | None:
     try:
         return build.dataset(settings, 0).num_train
     except ValueError:
+        return _promised(settings["dataset"])
+
+
+def _promised(dataset: Settings) -> int | None:
+    """By the number that a folder must hold, where its files are not here."""
+    if dataset.get("images") is None:
         return None
+    left = int(dataset["images"][0]) - dataset["validation"]
+    return left if dataset["limit_train"] is None else min(left, dataset["limit_train"])
 
 
 def _digest(configs: Path) -> str:

@@ -75,9 +75,7 @@ class Rates:
         total = recipe.epochs * recipe.images
         if seconds := self.images.get(kinds["rough"]):
             return self._estimate(seconds, total, ", with another optimizer, average or input")
-        flops = self.flops.get(recipe.model)
-        if recipe.own_model and flops is not None:
-            return Estimate(None, f"unknown: a network with other FLOPs than model={recipe.model}")
+        flops = recipe.own_flops if recipe.own_model else self.flops.get(recipe.model)
         if flops is None or not (self.runs or self.steps):
             return Estimate(None, f"unknown: nothing like it was run on {self.device}")
         total *= BACKWARD * flops

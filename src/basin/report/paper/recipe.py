@@ -25,6 +25,7 @@ class Recipe:
     evaluate_every: float | None  # epochs; likewise
     images: int | None = None  # of the training part; None: of files that are not here
     own_model: bool = False  # with fields of its own, so that its FLOPs are not the option's
+    own_flops: int | None = None  # then those of a forward pass; None: nothing can be built here
 
     @property
     def identity(self) -> str:
