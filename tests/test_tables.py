@@ -87,6 +87,10 @@ def test_a_network_of_its_own_is_counted_and_imagenet_need_not_be_here(compose, 
     part = recipe_of(compose((*words, "dataset.validation=1000", "dataset.limit_train=4000")))
     assert whole.own_model and whole.own_flops == pytest.approx(2 * 7.80e9, rel=1e-3)  # torchvision
     assert (whole.images, part.images) == (1_281_167, 4000) and whole.epochs == 100
+    with pytest.raises(ValueError, match="dataset.validation=2000000 must be"):
+        recipe_of(compose((*words, "dataset.validation=2000000")))
+    unfit = recipe_of(compose(("experiment=mini", "model=torchvision", "model.name=alexnet")))
+    assert unfit.own_model and unfit.own_flops is None  # it is made for larger images
 
 
 @pytest.mark.parametrize(

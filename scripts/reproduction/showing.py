@@ -15,7 +15,7 @@ from basin.report.paper.rates import Estimate
 from basin.report.paper.text import interval, number
 from basin.report.paper.versus import duels, pair_of
 from reproduction.reading import State, unused
-from reproduction.request import ROOT, Request
+from reproduction.request import CONFIGS, ROOT, Request
 
 MARKS = re.compile(r"(<!-- overview -->\n).*?(<!-- end of overview -->)", re.DOTALL)
 """Between these lines README.md shows a row a paper."""
@@ -31,26 +31,26 @@ def tables_text(request: Request, state: State, costs: Costs) -> str:
     if request.compare is not None:
         return duels_text(state, request.compare)
     if request.is_all and not request.cells:
-        return overview(state.tables, costs) + "\n" + _unused_text(state)
+        return overview(state.tables, costs) + "\n" + _unused_text(request, state)
     return "\n".join(table_text(table, outcomes) for table, outcomes in state.tables if outcomes)
 
 
-def _unused_text(state: State) -> str:
+def _unused_text(request: Request, state: State) -> str:
     names = unused(state)
-    if not names:
+    if not names or request.folder.resolve() != CONFIGS / "table":  # of some tables alone
         return ""
     return (
         f"\nrecords that no table reads, whose cell or recipe has changed since:"
-        f" {', '.join(names)}; restore it, or delete them\n"
+        f" {', '.join(names)}; restore that, or delete the files\n"
     )
 
 
 def duels_text(state: State, words: str) -> str:
     """A against B, a row a cell and axis."""
     left, right = pair_of(words, state.tables)
-    unreadable: dict[str, str] = {}
-    found = duels(state.tables, left, right, lambda name, e: unreadable.update({name: str(e)}))
-    state.archive.unreadable.update(unreadable)
+    problems: list[str] = []
+    found = duels(state.tables, left, right, problems.append)
+    state.archive.unreadable.update({text: text for text in problems})  # for the exit code
     rows = [["table", "cell", "equal", "at", left, right, f"{left} - {right} [95 % CI]", "metric"]]
     for duel in found:
         values = [
@@ -61,7 +61,7 @@ def duels_text(state: State, words: str) -> str:
         between = interval(duel.gain.difference, duel.gain.interval, duel.metric) + kind
         at = f"{duel.at:g}"
         rows.append([duel.table, duel.row, duel.axis, at, *values, between, duel.metric])
-    broken = "".join(f"\nunreadable: {one}" for one in unreadable.values())
+    broken = "".join(f"\nunreadable: {text}" for text in dict.fromkeys(problems))
     if len(rows) == 1:
         return f"no row of these tables has runs of both {left} and {right}{broken}\n"
     of_best = ", ".join(dict.fromkeys(f"{duel.table} {duel.row}" for duel in found if duel.best))

@@ -37,7 +37,7 @@ def finished(of, *, device="gpu", seconds=20.0):
         (recipe(optimizer="SAM", size=50, images=50), 10.0, "another optimizer, average or input"),
         (recipe("wide", epochs=5.0), 20.0, "scaled by FLOPs at one gradient a step"),
         (recipe("unheard", images=100), None, "nothing like it was run on gpu"),
-        (replace(recipe("wide"), own_model=True), None, "nothing like it was run on gpu"),
+        (replace(recipe("wide"), own_model=True), None, "FLOPs of its network cannot be counted"),
         (replace(recipe("wide"), own_model=True, own_flops=2e6), 20.0, "scaled by FLOPs"),
         (recipe(epochs=None), None, "its length is in steps"),
         (recipe("wide", images=None), None, "size of its data set"),

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ import reproduce
 import yaml
 from benchmarks.records import record_of, write_table
 from first_stage import CONFIGS
-from reproduction import running
+from reproduction import reading, running, showing
+from reproduction.request import parse
 
 from basin.experiment.recipes import Recipes, composing
 from basin.report.page.data import inflated
+from basin.report.paper.cost import Costs
 from basin.report.paper.forms import Cell
 from basin.report.paper.records import write_record
 
@@ -224,6 +227,51 @@ def test_a_record_damaged_in_its_middle_hides_no_other_of_a_comparison(generated
     assert said.count("unreadable: ") == 1
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda curves: None,
+        lambda curves: {},
+        lambda curves: {k: v for k, v in curves.items() if k != "gradient_evaluations"},
+        lambda curves: {**curves, "epoch": curves["epoch"][:-1]},
+    ],
+)
+def test_curves_that_are_not_whole_are_damage(generated, tmp_path, capsys, damage):
+    folder = tmp_path / "records" / "p"
+    shutil.copytree(generated / "records" / "p", folder)
+    bad = sorted(folder.glob("*-s1.json"))
+    for file in bad:
+        content = json.loads(file.read_text())
+        head, rest, _ = file.read_text().splitlines()
+        last = json.dumps({"curves": damage(content["curves"])})[1:]
+        file.write_text(f"{head}\n{rest}\n{last}\n")
+    where = (f"results={tmp_path}", "table=cells")
+    for pair in ("SWA,SGD", "half way,SWA"):
+        said = run(generated, *where, f"compare={pair}", code=1, capsys=capsys).out
+        assert len(rows(said)) == 3
+        assert all(f"unreadable: {file} is damaged" in said for file in bad)
+
+
+def test_a_column_that_cannot_be_read_gives_way_to_the_next(generated, tmp_path, capsys):
+    names = {"method": "A"}
+    cells = [
+        {"row": "net", "column": "SWA", "overrides": SWA, **names},
+        {"row": "net", "column": "again", "seeds": [2], **names},
+        {"row": "net", "column": "SGD", "seeds": [0]},
+    ]
+    (tmp_path / "tables").mkdir()
+    write_table(tmp_path / "tables" / "cells.yaml", cells, common=COMMON, paper="p")
+    folder = tmp_path / "records" / "p"
+    shutil.copytree(generated / "records" / "p", folder)
+    (swa,) = {f.name[:-8] for f in folder.iterdir()} - {f.name[:-8] for f in folder.glob("*-s2.*")}
+    for file in folder.glob(f"{swa}*"):
+        head, rest, curves = file.read_text().splitlines(keepends=True)
+        file.write_text(head + rest[:-9] + curves)
+    said = run(tmp_path, "table=cells", "compare=A,SGD", code=1, capsys=capsys).out
+    assert [row[4][-3:] for row in rows(said)[1:]] == ["(1)", "(1)"]
+    assert said.count("unreadable: ") == 2
+
+
 def test_methods_may_be_rows(generated, tmp_path, capsys):
     cells = [
         {"row": "A", "column": "net", "overrides": SWA},
@@ -235,12 +283,20 @@ def test_methods_may_be_rows(generated, tmp_path, capsys):
     shutil.copytree(generated / "records", tmp_path / "records")
     (epochs, _) = rows(run(tmp_path, "table=cells", "compare=A,B, long", capsys=capsys).out)[1:]
     assert epochs[:3] == ["cells", "net", "epochs"] and epochs[6].startswith("-")
-    write_table(table, cells[1:], common=COMMON, paper="p")
-    said = run(tmp_path, "table=all", capsys=capsys).out
-    gone = sorted(file.stem for file in (tmp_path / "records" / "p").iterdir())
-    (line,) = [one for one in said.splitlines() if one.startswith("records that no table reads")]
-    named = [name for name in gone if name in line]
-    assert len(named) == 2 and len(gone) == 5
+
+
+def test_records_that_no_table_reads_are_named_of_all_tables(generated, tmp_path, monkeypatch):
+    monkeypatch.setattr(showing, "CONFIGS", tmp_path)
+    own = shutil.copytree(generated / "tables", tmp_path / "table")
+    every = parse(["table=all", f"folder={own}", f"results={generated}"])
+    state = reading.read(every)
+    assert reading.unused(state) == []
+    without = replace(state, tables=[pair for pair in state.tables if pair[0].name != "cells"])
+    costs = Costs(state.archive, "", generated)
+    names = sorted(file.stem for file in (generated / "records" / "p").iterdir())
+    assert ", ".join(names) in showing.tables_text(every, without, costs)
+    elsewhere = replace(every, folder=generated)
+    assert "no table reads" not in showing.tables_text(elsewhere, without, costs)
 
 
 def test_a_cell_of_a_fixed_epoch_is_compared_there(generated, capsys):

@@ -14,8 +14,7 @@ BLOCK = 48 * 2**20  # bytes; malloc by itself keeps 32 MiB at the most
 
 def pages_faulted(keeps, pipe):
     """By a block that is made and freed again and again, the first times apart."""
-    if keeps:
-        keep_freed_memory(torch.device("cpu"))
+    keep_freed_memory(torch.device("cpu" if keeps else "cuda"))
     for time in range(13):
         if time == 3:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -26,8 +26,11 @@ from basin.report.paper.forms import Cell
 from basin.report.paper.header import read_header
 from basin.report.paper.recipe import Recipe
 
-SOURCES = ("identity", "recipes", "resolvers", "schema", "settings", "staging")
-"""Modules on which a composed recipe depends, besides configs/."""
+if TYPE_CHECKING:
+    from basin.dataset.facts import Facts
+
+SOURCES = ("build", "check", "identity", "recipes", "resolvers", "schema", "settings", "staging")
+"""Modules on which a composed recipe depends, besides configs/ and the models."""
 WITHOUT_FLOPS = {
     *("channels_last", "dropout", "input_dropout", "final_bn_momentum", "weights", "sha256", "md5"),
     *("conv_init", "conv_std", "linear_init", "linear_std", "bn_weight_init"),
@@ -141,24 +144,13 @@ def _with_flops(model: Settings) -> Settings:
 
 
 def _flops(settings: Settings) -> int | None:
-    """Of a forward pass of an image; None where data or weights are needed that are not here."""
-    with suppress(ValueError):
-        return _counted(json.dumps(settings["model"]), *_sizes(settings))
+    """Of a forward pass of an image; None where it cannot be made here, of its data or at all."""
+    facts = _facts(settings)
+    if facts is None:
+        return None
+    with suppress(ValueError, RuntimeError, AssertionError):
+        return _counted(json.dumps(settings["model"]), facts.num_classes, *facts.shape)
     return None
-
-
-def _sizes(settings: Settings) -> tuple[int, int, int, int]:
-    """Classes, channels, height, width; a folder that is not here has ImageNet's classes."""
-    from basin.experiment import build  # with torch
-
-    try:
-        facts = build.dataset(settings, 0).facts
-    except ValueError:
-        if _promised(settings["dataset"]) is None:
-            raise
-        size = settings["dataset"]["size"]
-        return 1000, 3, size, size
-    return facts.num_classes, *facts.shape
 
 
 @cache
@@ -191,26 +183,38 @@ def _in_epochs(made: Composed) -> list[float] | None:
 
 def _images(settings: Settings) -> int | None:
     """Of the training part; None where that is counted in files that are not here."""
-    from basin.experiment import build  # with torch
+    from basin.dataset.facts import num_train  # with torch
+    from basin.experiment import build
 
-    try:
+    with suppress(ValueError):
         return build.dataset(settings, 0).num_train
-    except ValueError:
-        return _promised(settings["dataset"])
-
-
-def _promised(dataset: Settings) -> int | None:
-    """By the number that a folder must hold, where its files are not here."""
-    if dataset.get("images") is None:
+    facts, sizes = _facts(settings), settings["dataset"]
+    if facts is None:
         return None
-    left = int(dataset["images"][0]) - dataset["validation"]
-    return left if dataset["limit_train"] is None else min(left, dataset["limit_train"])
+    return num_train(facts, validation=sizes["validation"], limit_train=sizes["limit_train"])
+
+
+def _facts(settings: Settings) -> Facts | None:
+    """Of a data set; where its folder is not here but must hold `images`, ImageNet's by that."""
+    from basin.dataset.facts import Facts, check_sizes  # with torch
+    from basin.experiment import build
+
+    with suppress(ValueError):
+        return build.dataset(settings, 0).facts
+    node = settings["dataset"]
+    if node.get("images") is None:
+        return None
+    train, test = node["images"]
+    facts = Facts(train, test, num_classes=1000, shape=(3, node["size"], node["size"]))
+    check_sizes(facts, validation=node["validation"], limit_train=node["limit_train"])
+    return facts
 
 
 def _digest(configs: Path) -> str:
     """Of every configuration and of the modules that read them."""
     files = [p for p in sorted(configs.rglob("*.yaml")) if p.parent.name != "table"]
     files += [Path(__file__).with_name(f"{name}.py") for name in SOURCES]
+    files += sorted(Path(__file__).parents[1].joinpath("model").glob("*.py"))
     total = hashlib.sha256(str(NUMERICS).encode())
     for file in files:
         total.update(f"{file.name} {file.stat().st_size}\n".encode() + file.read_bytes())

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch import distributed as dist
+from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
 BN_RANKS = ("synchronised", "local")
@@ -76,6 +77,7 @@ class _Together(torch.autograd.Function):
         return F.batch_norm(x, mean, var, weight, bias, eps=eps), mean, var, total
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """gx = w r (g - sum g / n - x' sum (g x') / n), r = 1 / sqrt(var + eps), x' = r (x - mean).
 

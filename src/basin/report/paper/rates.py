@@ -76,6 +76,8 @@ class Rates:
         if seconds := self.images.get(kinds["rough"]):
             return self._estimate(seconds, total, ", with another optimizer, average or input")
         flops = recipe.own_flops if recipe.own_model else self.flops.get(recipe.model)
+        if recipe.own_model and flops is None:
+            return Estimate(None, "unknown: the FLOPs of its network cannot be counted here")
         if flops is None or not (self.runs or self.steps):
             return Estimate(None, f"unknown: nothing like it was run on {self.device}")
         total *= BACKWARD * flops

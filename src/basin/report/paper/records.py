@@ -97,7 +97,19 @@ def _rest(file: Path, head: dict[str, Any]) -> dict[str, Any]:
         whole: dict[str, Any] = json.loads(file.read_text())
     except ValueError:
         raise _damaged(file) from None
-    return {key: value for key, value in whole.items() if key not in head}
+    rest = {key: value for key, value in whole.items() if key not in head}
+    if not _whole(rest.get("curves"), of_failed=head.get("failed") is not None):
+        raise _damaged(file)
+    return rest
+
+
+def _whole(curves: Any, *, of_failed: bool) -> bool:
+    """Whether they are columns of one length, with the moments that a comparison needs."""
+    if not isinstance(curves, dict) or not all(isinstance(c, list) for c in curves.values()):
+        return False
+    if len({len(column) for column in curves.values()}) > 1:
+        return False
+    return of_failed or curves.keys() >= {"epoch", "gradient_evaluations"}
 
 
 def _damaged(file: Path) -> Unreadable:

@@ -32,6 +32,7 @@ class Duel:
 
 
 Tables = Sequence[tuple[Table, list[Outcome]]]
+Curves = Mapping[str, list[Any]]
 
 
 def pair_of(words: str, tables: Tables) -> tuple[str, str]:
@@ -51,12 +52,10 @@ def pair_of(words: str, tables: Tables) -> tuple[str, str]:
     raise ValueError(f"compare={words}: no cell of {unknown}; there are {', '.join(sorted(there))}")
 
 
-def duels(
-    tables: Tables, left: str, right: str, unreadable: Callable[[str, Unreadable], None]
-) -> list[Duel]:
+def duels(tables: Tables, left: str, right: str, problem: Callable[[str], None]) -> list[Duel]:
     """Every shared row, on both axes; of several columns of a method the first with runs.
 
-    unreadable(name, error): told of each record whose curves cannot be read; it hides no other.
+    problem(text): told of each record of theirs that cannot be read; it hides no other.
     """
     found = []
     for table, outcomes in tables:
@@ -64,10 +63,9 @@ def duels(
         for one in outcomes:
             there.setdefault((_row(table, one.cell), one.cell.metric), []).append(one)
         for own in there.values():
-            pair = [_first(table, own, name) for name in (left, right)]
-            if pair[0] and pair[1]:
-                arms = (_arm(pair[0], unreadable), _arm(pair[1], unreadable))
-                found += [_duel(table, arms, axis) for axis in AXES]
+            arms = [_arm(table, own, name, problem) for name in (left, right)]
+            if arms[0] and arms[1]:
+                found += [_duel(table, (arms[0], arms[1]), axis) for axis in AXES]
     return [duel for duel in found if duel is not None]
 
 
@@ -76,7 +74,7 @@ class _Arm:
     """A cell, and the curves of its runs by seed."""
 
     cell: Cell
-    curves: dict[int, Mapping[str, list[Any]]]
+    curves: dict[int, Curves]
 
     def values(self, axis: str, at: float) -> dict[int, float]:
         """By seed; not of a curve that lacks the cell's number."""
@@ -84,20 +82,28 @@ class _Arm:
         return {seed: value for seed, value in every.items() if value is not None}
 
 
-def _arm(outcome: Outcome, unreadable: Callable[[str, Unreadable], None]) -> _Arm:
-    curves: dict[int, Mapping[str, list[Any]]] = {}
+def _arm(
+    table: Table, outcomes: Sequence[Outcome], method: str, problem: Callable[[str], None]
+) -> _Arm | None:
+    """The first column of a method of which a run can be read."""
+    for one in outcomes:
+        if _method(table, one.cell) == method:
+            for text in one.problems:
+                problem(text)
+            if curves := _curves(one, problem):
+                return _Arm(one.cell, curves)
+    return None
+
+
+def _curves(outcome: Outcome, problem: Callable[[str], None]) -> dict[int, Curves]:
+    found: dict[int, Curves] = {}
     for record in outcome.records:
         if record.seed in outcome.values:
             try:
-                curves[record.seed] = record.curves
+                found[record.seed] = record.curves
             except Unreadable as error:
-                unreadable(record.name, error)
-    return _Arm(outcome.cell, curves)
-
-
-def _first(table: Table, outcomes: Sequence[Outcome], method: str) -> Outcome | None:
-    own = [o for o in outcomes if _method(table, o.cell) == method and o.values]
-    return own[0] if own else None
+                problem(str(error))
+    return found
 
 
 def _method(table: Table, cell: Cell) -> str:
@@ -112,9 +118,7 @@ def _row(table: Table, cell: Cell) -> str:
 
 
 def _duel(table: Table, pair: tuple[_Arm, _Arm], axis: str) -> Duel | None:
-    """None where no run, or no curve, has the cell's number."""
-    if not all(arm.curves for arm in pair):
-        return None
+    """None where no curve has the cell's number."""
     at = min(_end(curves, arm.cell, axis) for arm in pair for curves in arm.curves.values())
     left, right = (arm.values(axis, at) for arm in pair)
     if not (left and right):
@@ -133,14 +137,14 @@ def _duel(table: Table, pair: tuple[_Arm, _Arm], axis: str) -> Duel | None:
     )
 
 
-def _end(curves: Mapping[str, list[Any]], cell: Cell, axis: str) -> float:
+def _end(curves: Curves, cell: Cell, axis: str) -> float:
     """The last moment that a cell may read: its epoch where that is fixed, else the run's end."""
     index = at_or_before(curves["epoch"], cell.epoch) if isinstance(cell.epoch, float) else -1
     assert index is not None  # or the cell would have no value
     return float(curves[AXES[axis]][index])
 
 
-def _value(curves: Mapping[str, list[Any]], cell: Cell, axis: str, at: float) -> float | None:
+def _value(curves: Curves, cell: Cell, axis: str, at: float) -> float | None:
     """At the last evaluation that is not after a moment."""
     score = ACCURACIES.get(cell.metric, cell.metric)
     name = cell.metric.removeprefix("line:")
