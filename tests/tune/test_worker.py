@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import time
 from collections import Counter
 from math import inf
 from pathlib import Path
@@ -40,9 +41,13 @@ def test_one_worker_trains_what_the_scheduler_wants(scheduler, tmp_path):
         assert trial.intermediate_values == own
 
 
-def run_two(tmp_path, storage, die_at=(0, 0)):
-    """Exit codes of two processes on one study, and how often each rung was begun."""
+def run_two(tmp_path, storage, die_at=(0, 0), ahead=0):
+    """Exit codes of two processes on one study, and how often each rung was begun.
+
+    ahead: rungs that the first has begun when the second is started.
+    """
     log = tmp_path / "log"
+    log.touch()
     content = {**CONTENT, "scheduler": "all", "configurations": 6}
     shared = worker(search(), tmp_path, storage=storage).rungs.studies
     join(shared, search(**content), ["recipe"], tmp_path)
@@ -51,6 +56,8 @@ def run_two(tmp_path, storage, die_at=(0, 0)):
     processes = [context.Process(target=work_and_log, args=one) for one in arguments]
     for process in processes:
         process.start()
+        while len(log.read_text().splitlines()) < ahead and process.is_alive():
+            time.sleep(0.01)
     for process in processes:
         process.join(120)
     return [process.exitcode for process in processes], Counter(log.read_text().splitlines())
@@ -70,7 +77,7 @@ def test_two_workers_never_do_the_same_rung_twice(storage, tmp_path):
 
 
 def test_a_killed_worker_loses_one_rung(tmp_path):
-    codes, begun = run_two(tmp_path, None, die_at=(3, 0))
+    codes, begun = run_two(tmp_path, None, die_at=(3, 0), ahead=2)
     assert codes == [-signal.SIGKILL, 0]
     assert len(begun) == 18 and sorted(begun.values()) == [1] * 17 + [2]
     view = worker(search(), tmp_path).board.view()
