@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -26,10 +26,10 @@ from basin.report.paper.forms import Cell
 from basin.report.paper.header import read_header
 from basin.report.paper.recipe import Recipe
 
-if TYPE_CHECKING:
-    from basin.dataset.facts import Facts
-
-SOURCES = ("build", "check", "identity", "recipes", "resolvers", "schema", "settings", "staging")
+SOURCES = (
+    *("build", "check", "extents", "identity", "recipes"),
+    *("resolvers", "schema", "settings", "staging"),
+)
 """Modules on which a composed recipe depends, besides configs/ and the models."""
 WITHOUT_FLOPS = {
     *("channels_last", "dropout", "input_dropout", "final_bn_momentum", "weights", "sha256", "md5"),
@@ -115,8 +115,11 @@ class Recipes:
 
 def recipe_of(made: Composed) -> Recipe:
     """The run that a composed command line is, seed apart."""
+    from basin.experiment.extents import extent, forward_flops  # with torch
+
     identity = identities(made.stages)[-1]
-    lengths = _in_epochs(made)
+    facts, num = extent(made.settings) or (None, None)
+    lengths = _in_epochs(made, num)
     option = _option(str(made.choices["model"]))
     own = _with_flops(made.settings["model"]) != _with_flops(option)
     return Recipe(
@@ -126,9 +129,9 @@ def recipe_of(made: Composed) -> Recipe:
         settings=made.settings,
         epochs=None if lengths is None else sum(lengths[1:]),
         evaluate_every=None if lengths is None else lengths[0],
-        images=_images(made.settings),
+        images=num,
         own_model=own,
-        own_flops=_flops(made.settings) if own else None,
+        own_flops=forward_flops(made.settings, facts) if own and facts else None,
     )
 
 
@@ -143,71 +146,17 @@ def _with_flops(model: Settings) -> Settings:
     return {key: value for key, value in model.items() if key not in WITHOUT_FLOPS}
 
 
-def _flops(settings: Settings) -> int | None:
-    """Of a forward pass of an image; None where it cannot be made here, of its data or at all."""
-    facts = _facts(settings)
-    if facts is None:
-        return None
-    with suppress(ValueError, RuntimeError, AssertionError):
-        return _counted(json.dumps(settings["model"]), facts.num_classes, *facts.shape)
-    return None
-
-
-@cache
-def _counted(model: str, num_classes: int, channels: int, height: int, width: int) -> int:
-    """Of a network's settings; many cells differ in other things."""
-    import torch
-
-    from basin.experiment import build
-    from basin.experiment.check import flops_of
-
-    settings = {"model": json.loads(model)}
-    with torch.device("meta"):
-        network = build.model(settings, num_classes=num_classes, in_channels=channels)
-    return flops_of(network, (channels, height, width))
-
-
-def _in_epochs(made: Composed) -> list[float] | None:
+def _in_epochs(made: Composed, num: int | None) -> list[float] | None:
     """evaluate_every, and the length of each stage; None of steps on data that are not here."""
     given = [made.settings["evaluate_every"], *(s["epochs"] for s in made.stages.values())]
     if not any(isinstance(length, str) for length in given):
         return [float(length) for length in given]
-    from basin.experiment.check import clock_of  # with torch
-
-    num = _images(made.settings)
     if num is None:
         return None
+    from basin.experiment.check import clock_of  # with torch
+
     clocks = [clock_of(one, num) for one in (made.settings, *made.stages.values())]
     return [clock.epochs(length) for clock, length in zip(clocks, given, strict=True)]
-
-
-def _images(settings: Settings) -> int | None:
-    """Of the training part; None where that is counted in files that are not here."""
-    from basin.dataset.facts import num_train  # with torch
-    from basin.experiment import build
-
-    with suppress(ValueError):
-        return build.dataset(settings, 0).num_train
-    facts, sizes = _facts(settings), settings["dataset"]
-    if facts is None:
-        return None
-    return num_train(facts, validation=sizes["validation"], limit_train=sizes["limit_train"])
-
-
-def _facts(settings: Settings) -> Facts | None:
-    """Of a data set; where its folder is not here but must hold `images`, ImageNet's by that."""
-    from basin.dataset.facts import Facts, check_sizes  # with torch
-    from basin.experiment import build
-
-    with suppress(ValueError):
-        return build.dataset(settings, 0).facts
-    node = settings["dataset"]
-    if node.get("images") is None:
-        return None
-    train, test = node["images"]
-    facts = Facts(train, test, num_classes=1000, shape=(3, node["size"], node["size"]))
-    check_sizes(facts, validation=node["validation"], limit_train=node["limit_train"])
-    return facts
 
 
 def _digest(configs: Path) -> str:
