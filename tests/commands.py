@@ -88,7 +88,7 @@ def _do_at(module: str, name: str, call: int, action: Callable[[], None]) -> Non
 
 
 class Command:
-    """`python train.py ARGUMENTS`, started at once."""
+    """`python train.py ARGUMENTS`, started at once in the environment of whoever starts it."""
 
     def __init__(
         self,
@@ -101,9 +101,10 @@ class Command:
     ) -> None:
         context = multiprocessing.get_context("forkserver")
         self.output = output
+        environment = {**os.environ, **(variables or {})}  # the fork server's is older
         self.process = context.Process(
             target=_child,
-            args=([*arguments], str(output), kill_at, kill_after, full_at, variables or {}),
+            args=([*arguments], str(output), kill_at, kill_after, full_at, environment),
         )
         self.process.start()
 
