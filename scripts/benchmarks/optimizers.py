@@ -87,7 +87,7 @@ def measure(amount: Amount, options: Sequence[str], fields: list[str]) -> Result
     num = sum(p.numel() for p in network.parameters())
     settings = {"model": amount.model, "parameters": num, "steps": amount.steps}
     notes = [
-        f"{amount.rounds} rounds; every round times the option, SGD and Adam in turn",
+        f"{amount.rounds} rounds: the option, SGD and Adam in turn, every other round backwards",
         "a base is timed alone on its wrapper's own weights, gradients and momenta",
     ]
     return Result("-".join(["optimizers", *options]), device, settings, rows, notes)
@@ -97,13 +97,13 @@ def _rows(option: str, amount: Amount, model: nn.Module, fields: list[str]) -> l
     network, device = copy.deepcopy(model), next(model.parameters()).device
     closure, num = Given(network), sum(p.numel() for p in network.parameters())
     sides = {option: _optimizer(option, network, fields)}
+    if option in ("lookahead", "sam"):
+        sides["base"] = sides[option].base
     for name, kind in (("SGD", torch.optim.SGD), ("Adam", torch.optim.Adam)):
         other = copy.deepcopy(network)
         Given(other)()
         extra: dict[str, Any] = {"momentum": 0.9} if name == "SGD" else {}
         sides[name] = kind(other.parameters(), lr=1e-4, weight_decay=5e-4, foreach=True, **extra)
-    if option in ("lookahead", "sam"):
-        sides["base"] = sides[option].base
     if option == "lookahead":
         other = copy.deepcopy(network)
         Given(other)()
@@ -111,9 +111,9 @@ def _rows(option: str, amount: Amount, model: nn.Module, fields: list[str]) -> l
         sides |= {"lookahead of adamw": around, "adamw": around.base}
     times: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(amount.rounds + 1):  # the first warms up
-        for name, optimizer in sides.items():
+        for name in reversed(sides) if number % 2 else sides:
             given = closure if name in (option, "base") else _still
-            seconds = _seconds(optimizer, given, amount, device)
+            seconds = _seconds(sides[name], given, amount, device)
             if number:
                 times[name].append(1000 * seconds)
     return _judged(option, times, _bytes(sides[option]) / num)

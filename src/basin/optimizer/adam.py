@@ -47,7 +47,8 @@ def begin_(optimizer: torch.optim.Optimizer) -> None:
     for group in optimizer.param_groups:
         names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
         for p in group["params"]:
-            step = torch.zeros((), dtype=torch.float32, device=p.device if group["fused"] else "cpu")
+            device = p.device if group["fused"] else "cpu"
+            step = torch.zeros((), dtype=torch.float32, device=device)
             optimizer.state[p] = {"step": step, **{name: torch.zeros_like(p) for name in names}}
 
 
