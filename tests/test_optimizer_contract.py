@@ -112,6 +112,14 @@ def test_it_returns_the_loss_at_the_weights_before_the_update(option):
     assert still <= fact(option, "still", 0)
 
 
+@pytest.mark.parametrize("option", [o for o in OPTIONS if not fact(o, "late", False)])
+def test_its_state_is_there_from_the_beginning(option):
+    parts = make(option)
+    before = [path for path, _ in plain(parts.state.optimizer.state_dict())]
+    first_step(parts)
+    assert before == [path for path, _ in plain(parts.state.optimizer.state_dict())]
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 def test_it_moves_the_running_statistics_as_often_as_it_says(option):
     parts = make(option, "weight_decay=null")

@@ -86,29 +86,34 @@ def measure(amount: Amount, options: Sequence[str], fields: list[str]) -> Result
         rows += _rows(option, amount, network, fields)
     num = sum(p.numel() for p in network.parameters())
     settings = {"model": amount.model, "parameters": num, "steps": amount.steps}
-    notes = [f"{amount.rounds} rounds; every round times the option, SGD and Adam in turn"]
-    return Result("optimizers", device, settings, rows, notes)
+    notes = [
+        f"{amount.rounds} rounds: the option, SGD and Adam in turn, every other round backwards",
+        "a base is timed alone on its wrapper's own weights, gradients and momenta",
+    ]
+    return Result("-".join(["optimizers", *options]), device, settings, rows, notes)
 
 
 def _rows(option: str, amount: Amount, model: nn.Module, fields: list[str]) -> list[Measured]:
     network, device = copy.deepcopy(model), next(model.parameters()).device
     closure, num = Given(network), sum(p.numel() for p in network.parameters())
     sides = {option: _optimizer(option, network, fields)}
+    if option in ("lookahead", "sam"):
+        sides["base"] = sides[option].base
     for name, kind in (("SGD", torch.optim.SGD), ("Adam", torch.optim.Adam)):
         other = copy.deepcopy(network)
         Given(other)()
         extra: dict[str, Any] = {"momentum": 0.9} if name == "SGD" else {}
         sides[name] = kind(other.parameters(), lr=1e-4, weight_decay=5e-4, foreach=True, **extra)
-    if option in ("lookahead", "sam"):
-        sides["base"] = _beside("sgd", network, fields)
     if option == "lookahead":
-        sides["adamw"] = _beside("adamw", network, fields)
-        of_adamw = [*fields, "optimizer@optimizer.base=adamw"]
-        sides["lookahead of adamw"] = _beside("lookahead", network, of_adamw)
+        other = copy.deepcopy(network)
+        Given(other)()
+        around = _optimizer(option, other, [*fields, "optimizer@optimizer.base=adamw"])
+        sides |= {"lookahead of adamw": around, "adamw": around.base}
     times: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(amount.rounds + 1):  # the first warms up
-        for name, optimizer in sides.items():
-            seconds = _seconds(optimizer, closure if name == option else _still, amount, device)
+        for name in reversed(sides) if number % 2 else sides:
+            given = closure if name in (option, "base") else _still
+            seconds = _seconds(sides[name], given, amount, device)
             if number:
                 times[name].append(1000 * seconds)
     return _judged(option, times, _bytes(sides[option]) / num)
@@ -156,13 +161,6 @@ def _seconds(
         optimizer.step(closure)
     wait(device)
     return (time.perf_counter() - start) / amount.steps
-
-
-def _beside(option: str, network: nn.Module, fields: list[str]) -> Any:
-    """Another optimizer of a copy, whose gradients are there."""
-    other = copy.deepcopy(network)
-    Given(other)()
-    return _optimizer(option, other, fields)
 
 
 def _optimizer(option: str, network: nn.Module, fields: list[str]) -> Any:

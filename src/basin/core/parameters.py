@@ -124,7 +124,7 @@ def innermost(optimizer: Any) -> Any:
 
 
 def momentum_buffers(optimizer: Any) -> Iterator[Tensor]:
-    """Every momentum of the innermost optimizer; none before its first step."""
+    """Every momentum of the innermost optimizer; before its first step some of torch have none."""
     for state in innermost(optimizer).state.values():
         for key in MOMENTUM_KEYS:
             if isinstance(state.get(key), Tensor):

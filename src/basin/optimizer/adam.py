@@ -37,7 +37,19 @@ def adam(
     for beta in betas:
         below_1(betas=beta)
     fields: dict[str, Any] = {"lr": lr, "betas": tuple(betas), "eps": eps, "amsgrad": amsgrad}
-    return torch.optim.Adam(params, weight_decay=weight_decay, **fields, fused=fused(params))
+    optimizer = torch.optim.Adam(params, weight_decay=weight_decay, **fields, fused=fused(params))
+    begin_(optimizer)
+    return optimizer
+
+
+def begin_(optimizer: torch.optim.Optimizer) -> None:
+    """Give each parameter the state that torch's Adam makes in its first step, all zeros."""
+    for group in optimizer.param_groups:
+        names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
+        for p in group["params"]:
+            device = p.device if group["fused"] else "cpu"
+            step = torch.zeros((), dtype=torch.float32, device=device)
+            optimizer.state[p] = {"step": step, **{name: torch.zeros_like(p) for name in names}}
 
 
 class Adam(torch.optim.Optimizer):

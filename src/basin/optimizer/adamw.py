@@ -6,6 +6,7 @@ import torch
 
 from basin.core.parameters import fused
 from basin.core.protocols import Parameters
+from basin.optimizer.adam import begin_
 from basin.optimizer.ranges import above_0, at_least_0, below_1
 
 
@@ -25,7 +26,7 @@ def adamw(
     above_0(eps=eps)
     for beta in betas:
         below_1(betas=beta)
-    return torch.optim.AdamW(
+    optimizer = torch.optim.AdamW(
         params,
         lr=lr,
         betas=(betas[0], betas[1]),
@@ -33,3 +34,5 @@ def adamw(
         weight_decay=weight_decay,
         fused=fused(params),
     )
+    begin_(optimizer)
+    return optimizer

@@ -68,6 +68,6 @@ class Normalised:
 
     def advance_(self, group: dict[str, Any]) -> dict[str, Any]:
         """The group's fields for its next update, which is counted in its field `step`."""
-        done = group.get("step", 0)
+        done = group["step"]
         group["step"] = done + 1
         return {**group, "weight_decay": self.factor(done) * group["weight_decay"]}

@@ -55,7 +55,7 @@ class SGDW(torch.optim.Optimizer):
         self._reset_on_drop = reset_on_drop
         self._normalised = Normalised(cycle_epochs, cycle_factor, clock)
         for group in self.param_groups:
-            group["last_lr"] = lr
+            group["last_lr"], group["step"] = lr, 0
             for p in group["params"]:
                 self.state[p] = {"momentum_buffer": torch.zeros_like(p)}
 
