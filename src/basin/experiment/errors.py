@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from itertools import islice, product
+from pathlib import Path
 from textwrap import fill
 from typing import Any
 
@@ -31,6 +32,7 @@ SWEPT = re.compile(rf"({'|'.join(GROUPS)})(@[\w.]+)?=[\w/]+(,[\w/]+)+")
 MOST = 8
 """Choices of a sweep that are composed for a hint."""
 OVERRIDE = re.compile(r"Could not (?:override|append to config)[^']*'\+*([^'=]+)'")
+NO_OPTION = re.compile(r"Could not (?:find|load) '((?:hydra/)?\w+)/([\w/.-]+)'")
 STAGE_FIELD = re.compile(rf"stages\.\w+(\.({'|'.join(STAGE)})(\.[\w.]+)?)?")
 
 
@@ -119,6 +121,14 @@ def _configuration(error: BaseException, configs: str, words: Sequence[str]) -> 
         return unknown(match[1], configs, words)
     if isinstance(error, (MissingMandatoryValue, InterpolationResolutionError)):
         return _value(error)
+    match = NO_OPTION.search(message)
+    folders: list[str] = []
+    if match is not None:
+        there = _options_of(Path(configs) / match[1])
+        if near := _near(match[2], there):
+            hint = f"Did you mean {' or '.join(near)}?"
+            return f"{message.splitlines()[0].rstrip('.')}.\n{_filled(hint)}"
+        folders = [*dict.fromkeys(f"{name.split('/')[0]}/..." for name in there if "/" in name)]
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException) and str(cause) not in message:
         message += f"\n{cause}"
@@ -126,7 +136,23 @@ def _configuration(error: BaseException, configs: str, words: Sequence[str]) -> 
     lines = [line for line in message.splitlines() if "object_type" not in line]
     options = [line.strip() for line in lines if line.startswith("\t")]  # one a line from Hydra
     text = "\n".join(line for line in lines if not line.startswith("\t"))
-    return f"{text}\n{fill(', '.join(options), 100, break_on_hyphens=False)}" if options else text
+    return f"{text}\n{_filled(', '.join(options + folders))}" if options else text
+
+
+def _filled(text: str) -> str:
+    return fill(text, 100, break_on_hyphens=False)
+
+
+def _options_of(group: Path) -> list[str]:
+    """Names of a group's YAML files, with the folders that they are in."""
+    files = sorted(group.rglob("*.yaml"))
+    return [path.relative_to(group).with_suffix("").as_posix() for path in files]
+
+
+def _near(option: str, options: list[str]) -> list[str]:
+    """Options that begin as this one, which may be a folder, else up to three by spelling."""
+    longer = [name for name in options if name.startswith(option)]
+    return longer or get_close_matches(option, options, 3, 0.6)
 
 
 def _value(error: OmegaConfBaseException) -> str:
