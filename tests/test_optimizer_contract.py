@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import traceback
-from functools import cache
+from functools import cache, partial
 from math import inf, nan
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from basin.core.scale_invariance import ScaleInvariant
 from basin.experiment import build
 from basin.experiment.check import check
 from basin.training.precision import LossScale, Precision
+from basin.training.snapshot import load_optimizer
 
 OPTIONS = sorted(
     p.stem for p in (Path(__file__).resolve().parents[1] / "configs" / "optimizer").glob("*.yaml")
@@ -95,6 +96,17 @@ def test_it_resumes_bitwise_in_the_middle_of_a_cycle(option, stops):
         left, right = (plain(p.state.optimizer.state_dict()) for p in (undisturbed, continued))
         assert equal(left, right), stop
         assert undisturbed.state.counters == continued.state.counters
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_stage_that_keeps_its_state_goes_on_as_if_there_were_none(option, monkeypatch):
+    """At the same settings; what an optimizer writes into its groups is state too."""
+    epochs = 3.0 * minibatches(option)
+    train(undisturbed := make(option, epochs=epochs))
+    kept = partial(load_optimizer, fields=False)
+    monkeypatch.setattr("basin.training.snapshot.load_optimizer", lambda *x, fields: kept(*x))
+    continued = train_with_kill(lambda: make(option, epochs=epochs), 5)
+    assert same(weights(undisturbed), weights(continued))
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -40,6 +40,24 @@ def test_it_is_timms():
         (ours_of_timm, {"name": "lion", "arguments": {"layer_decay": 0.5}}, "would not see it"),
         (ours_of_timm, {"name": "adahessian"}, "needs second derivatives"),
         (ours_of_torch, {"name": "AdamW", "arguments": {"maximize": True}}, "losses are minimised"),
+        (
+            ours_of_torch,
+            {"name": "Adam", "arguments": {"betas": [0.9]}},
+            r"=\[0.9\] is nothing like",
+        ),
+        (
+            ours_of_torch,
+            {"name": "Adam", "arguments": {"betas": 0.9}},
+            r"like its default, \(0.9, ",
+        ),
+        (ours_of_torch, {"name": "SGD", "arguments": {"momentum": "a"}}, "momentum='a' is nothing"),
+        (ours_of_torch, {"name": "SGD", "arguments": {"nesterov": 1}}, "nesterov=1 is nothing"),
+        (ours_of_torch, {"name": "Adam", "arguments": {"capturable": True}}, "needs a GPU"),
+        (
+            ours_of_timm,
+            {"name": "adopt", "arguments": {"betas": [0, 0, 0]}},
+            "betas=.* nothing like",
+        ),
         (ours_of_torch, {"name": "AdamW", "arguments": TWO_KERNELS}, "cannot be .True. together"),
         (ours_of_timm, {"name": "adamp", "lr": -1.0}, "lr=-1.0 is not 0 or more"),
     ],
@@ -53,3 +71,8 @@ def test_an_optimizer_that_needs_a_gpu_is_refused_without(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="name=fusedadam of timm does not run here: CUDA required"):
         ours_of_timm.by_name(LeastSquares().groups, name="fusedadam", **PLAIN, arguments={})
+
+
+def test_what_the_class_itself_refuses_has_its_name():
+    with pytest.raises(ValueError, match="name=Adafactor: arguments={'d': 0}: Clipping threshold"):
+        ours_of_torch.by_name(LeastSquares().groups, name="Adafactor", **PLAIN, arguments={"d": 0})

@@ -16,6 +16,8 @@ MOMENTUM_KEYS = (
     "momentum",  # sgdp of timm
 )
 """Names under which an optimizer's per-parameter state holds a momentum (first moment)."""
+MEMORY = ("step", "last_lr", "momentum_resets")
+"""Fields of a param group that an optimizer writes as it goes: state, and no settings."""
 
 
 def decays(name: str, parameter: Tensor, decay: str) -> bool:

@@ -156,7 +156,8 @@ def _stage(job: Job, name: str, start: float) -> Stage:
 def _carry(settings: Settings, old: Parts, new: Parts) -> None:
     """The state that a new stage keeps of the one before it."""
     if settings["stage"]["optimizer_state"] == "keep":
-        load_optimizer(new.state.optimizer, old.state.optimizer.state_dict(), fields=False)
+        content, goes_on = old.state.optimizer.state_dict(), settings["stage"]["clock"] == "run"
+        load_optimizer(new.state.optimizer, content, fields=False, cycles=goes_on)
     if settings["stage"]["averaging_state"] == "keep":
         for name, averager in new.state.averagers.items():
             averager.load_state_dict(old.state.averagers[name].state_dict())

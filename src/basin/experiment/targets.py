@@ -69,6 +69,9 @@ def _words(hint: Any) -> str:
     """A type as an error names it."""
     if get_origin(hint) in (UnionType, Union):
         return " | ".join(map(_words, get_args(hint)))
+    if get_origin(hint) in (tuple, list, Sequence):
+        inside = ("..." if one is Ellipsis else _words(one) for one in get_args(hint))
+        return f"[{', '.join(inside)}]"
     names = {float: "finite float", int: "int", bool: "bool", str: "str", type(None): "None"}
     names[Epochs] = "finite float or duration ('500 steps')"
     return names.get(hint, str(hint).replace("collections.abc.", "").replace(str(Epochs), "float"))

@@ -36,7 +36,8 @@ def adam(
     above_0(eps=eps)
     for beta in betas:
         below_1(betas=beta)
-    fields: dict[str, Any] = {"lr": lr, "betas": tuple(betas), "eps": eps, "amsgrad": amsgrad}
+    fields: dict[str, Any] = {"lr": lr, "betas": tuple(map(float, betas)), "eps": eps}
+    fields["amsgrad"] = amsgrad
     optimizer = torch.optim.Adam(params, weight_decay=weight_decay, **fields, fused=fused(params))
     begin_(optimizer)
     return optimizer

@@ -29,7 +29,7 @@ def adamw(
     optimizer = torch.optim.AdamW(
         params,
         lr=lr,
-        betas=(betas[0], betas[1]),
+        betas=(float(betas[0]), float(betas[1])),
         eps=eps,
         weight_decay=weight_decay,
         fused=fused(params),

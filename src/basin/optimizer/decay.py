@@ -52,6 +52,8 @@ class Normalised:
         finite(cycle_factor=self._factor)
         if self._factor < 1:
             raise ValueError(f"cycle_factor={factor} is less than 1: cycles would vanish")
+        if epochs is None and self._factor != 1:
+            raise ValueError(f"cycle_factor={factor} without cycle_epochs, which it multiplies")
         if epochs is not None and not epochs * clock.steps_per_epoch >= 1:
             raise ValueError(f"cycle_epochs={epochs} is less than one update")
         self._length = None if epochs is None else epochs * clock.steps_per_epoch  # updates

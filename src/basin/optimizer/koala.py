@@ -74,7 +74,8 @@ class Koala(torch.optim.Optimizer):
         at_least_0(lr=lr, weight_decay=weight_decay)
         if r is not None:
             at_least_0(r=r)
-        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+        fields = {"lr": lr, "weight_decay": weight_decay, "filtered_weight_decay": True}
+        super().__init__(params, fields)
         first = self.param_groups[0]["params"][0]
         filtered = {**filtered, "r": 1.0 if r is None else r}
         self.filter = {k: first.new_tensor(v, dtype=exact(first)) for k, v in filtered.items()}

@@ -42,7 +42,7 @@ class Lamb(torch.optim.Optimizer):
         if max_grad_norm is not None:
             above_0(max_grad_norm=max_grad_norm)
         fields = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, fields)
+        super().__init__(params, {**fields, "decoupled_weight_decay": True})
         self._most, self._adaptive = max_grad_norm, adaptive
         self._clip, self._adapt_spared = clip, adapt_spared
         for group in self.param_groups:

@@ -36,7 +36,7 @@ class SAM(Wrapper):
     ascent_steps: steps of length rho along the direction, each projected onto |e| <= rho.
     decay: `base` decays as the base does, at w; `loss` moves the groups' weight_decay to their
     field loss_decay: the L2 term is then part of both gradients, so of e too (the authors' code);
-    refused where the base's decay is decoupled or normalised, which no L2 term is.
+    refused where the base's decay is decoupled, normalised or in KOALA's filter: no L2 term.
     sync_ascent: ranks average the gradient that e is made of; false leaves each its own.
     BN running statistics move in the first pass only, and Shake-Shake's and ShakeDrop's gates
     keep their forward coefficients while climbing. Where a pass overflows the step leaves no trace.

@@ -14,6 +14,7 @@ NO_L2 = {
     "normalised_weight_decay": "normalised",
     "decoupled_weight_decay": "decoupled",  # torch's field, and of the optimizers here
     "decoupled_decay": "decoupled",  # timm's
+    "filtered_weight_decay": "one of KOALA's filter",
 }
 """Fields of param groups that say that their weight decay is no L2 term."""
 

@@ -41,7 +41,7 @@ def by_name(
     info = timm.optim.get_optimizer_info(name)
     if info.second_order:
         raise ValueError(f"name={name} needs second derivatives of the loss, which no run computes")
-    check(arguments)
+    check(arguments, info.opt_class)
     seen = {"momentum": info.has_momentum, "eps": info.has_eps, "betas": info.has_betas}
     seen |= {"foreach": True}
     for key in arguments:  # the factory drops some, and has others for groups of its own
@@ -53,7 +53,7 @@ def by_name(
         optimizer: torch.optim.Optimizer = timm.optim.create_optimizer_v2(
             params, opt=name, lr=lr, weight_decay=weight_decay, **arguments
         )
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"arguments={dict(arguments)}: {name} of timm: {error}") from None
     except (AssertionError, ImportError) as error:  # of apex and bitsandbytes
         raise ValueError(f"name={name} of timm does not run here: {error}") from None

@@ -26,19 +26,9 @@ def by_name(
     Raises ValueError where there is no such optimizer or argument.
     """
     at_least_0(lr=lr, weight_decay=weight_decay)
-    known = [
-        key
-        for key, value in vars(torch.optim).items()
-        if inspect.isclass(value) and value is not torch.optim.Optimizer and key not in REFUSED
-    ]
-    if name not in known:
-        near = get_close_matches(name.lower(), [key.lower() for key in known], 1)
-        meant = [key for key in known if key.lower() in near]
-        hint = f"did you mean {meant[0]}?" if meant else f"it has {', '.join(sorted(known))}"
-        raise ValueError(f"name={name!r} is no optimizer of torch.optim that runs here; {hint}")
-    kind = getattr(torch.optim, name)
+    kind = _class(name)
     accepted = inspect.signature(kind).parameters
-    check(arguments)
+    check(arguments, kind)
     for key in arguments:
         if key in ("maximize", "differentiable"):
             raise ValueError(f"arguments.{key}: losses are minimised, and updates not derived")
@@ -49,21 +39,55 @@ def by_name(
         if fields[key]:
             raise ValueError(f"{key}={fields[key]}: {name} has no {key}; give {key}=0")
     own = {key: value for key, value in fields.items() if key in accepted}
+    on_cpu = all(p.is_cpu for group in params for p in group["params"])
+    if on_cpu and arguments.get("capturable"):
+        raise ValueError("arguments.capturable=True needs a GPU")
     try:
         optimizer: torch.optim.Optimizer = kind(params, **own, **arguments)
-    except (TypeError, RuntimeError) as error:  # RuntimeError of two kernels at once
-        raise ValueError(f"arguments={dict(arguments)}: {name}: {error}") from None
+    except (TypeError, RuntimeError, ValueError) as error:  # RuntimeError of two kernels at once
+        where = f"arguments={dict(arguments)}: " if arguments else ""
+        raise ValueError(f"name={name}: {where}{error}") from None
     return optimizer
 
 
-def check(arguments: Mapping[str, Any]) -> None:
-    """Raise ValueError for what has a key of its own, and for numbers out of range.
+def _class(name: str) -> Any:
+    known = [
+        key
+        for key, value in vars(torch.optim).items()
+        if inspect.isclass(value) and value is not torch.optim.Optimizer and key not in REFUSED
+    ]
+    if name not in known:
+        near = get_close_matches(name.lower(), [key.lower() for key in known], 1)
+        meant = [key for key in known if key.lower() in near]
+        hint = f"did you mean {meant[0]}?" if meant else f"it has {', '.join(sorted(known))}"
+        raise ValueError(f"name={name!r} is no optimizer of torch.optim that runs here; {hint}")
+    return getattr(torch.optim, name)
 
-    Not every optimizer of these libraries looks at its numbers.
+
+def check(arguments: Mapping[str, Any], kind: object) -> None:
+    """Raise ValueError for what has a key of its own, and for values of another kind or range.
+
+    kind: the class, whose defaults say what a value looks like (timm has the mere name of one that
+    is not installed); not every optimizer of these libraries looks at its values.
     """
+    parameters = inspect.signature(kind).parameters if inspect.isclass(kind) else {}
+    defaults = {key: parameter.default for key, parameter in parameters.items()}
     for key, value in arguments.items():
         if key in ("params", "name", "lr", "weight_decay"):
             raise ValueError(f"arguments.{key}: give {key} beside `arguments`, not in it")
+        if not _alike(value, defaults.get(key)):
+            default = defaults[key]
+            raise ValueError(f"arguments.{key}={value!r} is nothing like its default, {default}")
         for number in value if isinstance(value, (list, tuple)) else [value]:
             if isinstance(number, (int, float)):
                 RANGES.get(key, finite)(**{f"arguments.{key}": number})
+
+
+def _alike(value: Any, default: Any) -> bool:
+    """Whether a value is of a default's kind and length; of no default, None and words anything."""
+    if isinstance(default, (list, tuple)):
+        same = isinstance(value, (list, tuple)) and len(value) == len(default)
+        return same and all(map(_alike, value, default))
+    if isinstance(default, bool) or not isinstance(default, (int, float)):
+        return not isinstance(default, bool) or isinstance(value, bool)
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))

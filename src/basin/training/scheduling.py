@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from basin.core.parameters import Wrapping
+from basin.core.parameters import MEMORY, Wrapping
 from basin.core.protocols import Optimizer, Parameters, Schedule
 
 
@@ -56,7 +56,7 @@ def _base(optimizer: Optimizer, field: str) -> list[float]:
     if not any(values):
         raise ValueError(
             f"schedule.{field}: the optimizer's {field} is 0, and a factor of 0 stays 0;"
-            f" give optimizer.{field} a value or drop the schedule"
+            f" give optimizer.{field} a value, or schedule one of {known}"
         )
     return values
 
@@ -64,7 +64,7 @@ def _base(optimizer: Optimizer, field: str) -> list[float]:
 def _can_be_scheduled(groups: Parameters, field: str) -> bool:
     """Whether every group has a number there, not all are 0, and it is no memory of a step."""
     values = [group.get(field) for group in groups]
-    return all(map(_is_number, values)) and any(map(bool, values)) and field[:5] != "last_"
+    return all(map(_is_number, values)) and any(map(bool, values)) and field not in MEMORY
 
 
 def _is_number(value: object) -> bool:

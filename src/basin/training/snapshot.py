@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from basin.core.parameters import innermost
+from basin.core.parameters import MEMORY, innermost
 from basin.core.protocols import Counters, TrainState
 from basin.training.closure import MinibatchClosure
 from basin.training.dynamics import Dynamics
@@ -78,13 +78,22 @@ def _on(device: torch.device, value: Any) -> Any:
     return value.to(device) if isinstance(value, torch.Tensor) else value
 
 
-def load_optimizer(optimizer: Any, content: dict[str, Any], *, fields: bool) -> None:
-    """load_state_dict; without `fields` the groups keep lr and the rest, and take moments only."""
+def load_optimizer(
+    optimizer: Any, content: dict[str, Any], *, fields: bool, cycles: bool = True
+) -> None:
+    """load_state_dict; without `fields` the groups keep their settings, and take the state only.
+
+    cycles: those of a normalised weight decay go on; false begins the first anew, as a schedule
+    by a stage's own clock does.
+    """
     core = innermost(optimizer)
+    taken = {"params", *MEMORY}
     ours = [
-        {k: v for k, v in group.items() if k != "params" and (k in KERNELS or not fields)}
+        {k: v for k, v in group.items() if k in KERNELS or not (fields or k in taken)}
         for group in core.param_groups
     ]
     optimizer.load_state_dict(content)
     for group, kept in zip(core.param_groups, ours, strict=True):
         group.update(kept)
+        if not cycles and group.get("normalised_weight_decay"):
+            group["step"] = 0
