@@ -69,7 +69,8 @@ def test_sgdw(decay, nesterov, cycle):
 
     fields = {"lr": LR, "momentum": MOMENTUM, "nesterov": nesterov, "weight_decay": DECAY}
     fields |= {"form": "torch", "decay": decay, "reset_on_drop": False}
-    cycles = {"cycle_epochs": cycle, "cycle_factor": 2, "clock": Clock(30, 10)}  # 3, 6 updates
+    factor = None if cycle is None else 2  # cycles of 3 and 6 updates
+    cycles = {"cycle_epochs": cycle, "cycle_factor": factor, "clock": Clock(30, 10)}
     compare(lambda groups: SGDW(groups, **fields, **cycles), plain)
 
 
