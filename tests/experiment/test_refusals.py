@@ -109,7 +109,7 @@ QUICK = "experiment=quickstart"
         (["stages.train=5"], ["stages.train=5"]),
         (["augment=crop_flip", "augment.crop_flip.pad=9"], ["augment.crop_flip", "pad=9"]),
         (["results="], ["results= is empty"]),
-        (["optimizer=adamw", "optimizer.betas=[0.9]"], ["optimizer.betas=[0.9]", "tuple"]),
+        (["optimizer=adamw", "optimizer.betas=[0.9]"], ["=[0.9]", "[finite float, finite float]"]),
         (["schedule=multistep", "schedule.lr.milestones=[a]"], ["schedule.lr.milestones"]),
         (["~objective"], ["objective"]),
         (["+stages.more={epochs:1,optimizer:{lr:0.01}}"], ["optimizer", "_target_"]),

@@ -26,4 +26,4 @@ def test_it_is_taken_anew_at_restarts(factor, lengths):
 
 
 def test_without_cycles_the_decay_is_as_it_stands():
-    assert Normalised(None, 2, CIFAR).factor(5) == 1.0
+    assert Normalised(None, None, CIFAR).factor(5) == 1.0
