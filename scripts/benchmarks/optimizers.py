@@ -100,13 +100,11 @@ def _rows(option: str, amount: Amount, model: nn.Module, fields: list[str]) -> l
     if option in ("lookahead", "sam"):
         sides["base"] = sides[option].base
     for name, kind in (("SGD", torch.optim.SGD), ("Adam", torch.optim.Adam)):
-        other = copy.deepcopy(network)
-        Given(other)()
+        other = _with_gradients(network)
         extra: dict[str, Any] = {"momentum": 0.9} if name == "SGD" else {}
         sides[name] = kind(other.parameters(), lr=1e-4, weight_decay=5e-4, foreach=True, **extra)
     if option == "lookahead":
-        other = copy.deepcopy(network)
-        Given(other)()
+        other = _with_gradients(network)
         around = _optimizer(option, other, [*fields, "optimizer@optimizer.base=adamw"])
         sides |= {"lookahead of adamw": around, "adamw": around.base}
     times: dict[str, list[float]] = {name: [] for name in sides}
@@ -161,6 +159,13 @@ def _seconds(
         optimizer.step(closure)
     wait(device)
     return (time.perf_counter() - start) / amount.steps
+
+
+def _with_gradients(network: nn.Module) -> nn.Module:
+    """A copy."""
+    other = copy.deepcopy(network)
+    Given(other)()
+    return other
 
 
 def _optimizer(option: str, network: nn.Module, fields: list[str]) -> Any:

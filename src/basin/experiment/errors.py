@@ -21,7 +21,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from basin.experiment.help import GROUPS
+from basin.experiment.help import GROUPS, options
 from basin.experiment.points import BadPoints
 from basin.experiment.schema import RENAMED, STAGE, UnknownField
 
@@ -92,10 +92,10 @@ def keys(configs: str, words: Sequence[str]) -> list[str]:
 
 def _options(word: str) -> list[str]:
     """`a=b,c` as `a=b` and `a=c`."""
-    group, _, options = word.partition("=")
+    group, _, chosen = word.partition("=")
     if not SWEPT.fullmatch(word):
         return [word]
-    return [f"{group}={option}" for option in options.split(",")]
+    return [f"{group}={option}" for option in chosen.split(",")]
 
 
 def _points(error: BadPoints, configs: str) -> str:
@@ -124,7 +124,7 @@ def _configuration(error: BaseException, configs: str, words: Sequence[str]) -> 
     match = NO_OPTION.search(message)
     folders: list[str] = []
     if match is not None:
-        there = _options_of(Path(configs) / match[1])
+        there = [*options(Path(configs) / match[1])]
         if near := _near(match[2], there):
             hint = f"Did you mean {' or '.join(near)}?"
             return f"{message.splitlines()[0].rstrip('.')}.\n{_filled(hint)}"
@@ -134,25 +134,19 @@ def _configuration(error: BaseException, configs: str, words: Sequence[str]) -> 
         message += f"\n{cause}"
     message = message.split("\nConfig search path:")[0].split("\nSet the environment variable")[0]
     lines = [line for line in message.splitlines() if "object_type" not in line]
-    options = [line.strip() for line in lines if line.startswith("\t")]  # one a line from Hydra
+    known = [line.strip() for line in lines if line.startswith("\t")]  # one a line from Hydra
     text = "\n".join(line for line in lines if not line.startswith("\t"))
-    return f"{text}\n{_filled(', '.join(options + folders))}" if options else text
+    return f"{text}\n{_filled(', '.join(known + folders))}" if known else text
 
 
 def _filled(text: str) -> str:
     return fill(text, 100, break_on_hyphens=False)
 
 
-def _options_of(group: Path) -> list[str]:
-    """Names of a group's YAML files, with the folders that they are in."""
-    files = sorted(group.rglob("*.yaml"))
-    return [path.relative_to(group).with_suffix("").as_posix() for path in files]
-
-
-def _near(option: str, options: list[str]) -> list[str]:
+def _near(option: str, there: list[str]) -> list[str]:
     """Options that begin as this one, which may be a folder, else up to three by spelling."""
-    longer = [name for name in options if name.startswith(option)]
-    return longer or get_close_matches(option, options, 3, 0.6)
+    longer = [name for name in there if name.startswith(option)]
+    return longer or get_close_matches(option, there, 3, 0.6)
 
 
 def _value(error: OmegaConfBaseException) -> str:

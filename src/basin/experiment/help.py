@@ -36,13 +36,18 @@ def text(configs: Path) -> str:
     ]
     for group in GROUPS:
         lines.append(f"\n  {group}")
-        options = sorted((configs / group).rglob("*.yaml"))
-        names = [str(p.relative_to(configs / group).with_suffix("")) for p in options]
-        width = max((len(name) for name in names), default=0)
-        lines += [f"    {n:<{width}}  {describe(p)}" for n, p in zip(names, options, strict=True)]
+        there = options(configs / group)
+        width = max((len(name) for name in there), default=0)
+        lines += [f"    {name:<{width}}  {describe(path)}" for name, path in there.items()]
     lines.append("\nfields (field=value), with their defaults:\n")
     lines += fields(configs / "config.yaml")
     return "\n".join([*lines, TAIL])
+
+
+def options(group: Path) -> dict[str, Path]:
+    """YAML files of a group by their names as options, which have the folders that they are in."""
+    files = sorted(group.rglob("*.yaml"))
+    return {path.relative_to(group).with_suffix("").as_posix(): path for path in files}
 
 
 def describe(path: Path) -> str:

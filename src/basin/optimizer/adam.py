@@ -36,9 +36,15 @@ def adam(
     above_0(eps=eps)
     for beta in betas:
         below_1(betas=beta)
-    fields: dict[str, Any] = {"lr": lr, "betas": tuple(map(float, betas)), "eps": eps}
-    fields["amsgrad"] = amsgrad
-    optimizer = torch.optim.Adam(params, weight_decay=weight_decay, **fields, fused=fused(params))
+    optimizer = torch.optim.Adam(
+        params,
+        lr=lr,
+        betas=(float(betas[0]), float(betas[1])),
+        eps=eps,
+        weight_decay=weight_decay,
+        amsgrad=amsgrad,
+        fused=fused(params),
+    )
     begin_(optimizer)
     return optimizer
 
